@@ -1,0 +1,1 @@
+"""Real-time portrait matting with tiny networks."""

@@ -1,0 +1,71 @@
+"""Everything that livematte raises on purpose, and the exit code the command line gives it.
+
+    LivematteError          1
+    ├── UsageError          2   the call asks for something that cannot be
+    │   └── MissingExtra    2   an optional dependency is not installed
+    ├── InputError          3   a picture, video or dataset cannot be used
+    ├── ModelError          4   a model file or its answer cannot be used
+    ├── DeviceError         5   the device that was asked for cannot be had
+    └── OutputError         6   the result cannot be written
+
+An interrupted command exits with 130. Messages name the file and the remedy.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DeviceError",
+    "InputError",
+    "LivematteError",
+    "MissingExtra",
+    "ModelError",
+    "OutputError",
+    "UsageError",
+]
+
+
+class LivematteError(Exception):
+    """Root of the tree."""
+
+    exit_code = 1
+
+
+class UsageError(LivematteError):
+    """The call asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class MissingExtra(UsageError):
+    """An optional dependency is not installed; the message gives the ``pip install`` line."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs {package}, which is not installed: pip install 'livematte[{extra}]'"
+        )
+        self.package = package
+        self.extra = extra
+
+
+class InputError(LivematteError):
+    """A picture, a video or a dataset cannot be used."""
+
+    exit_code = 3
+
+
+class ModelError(LivematteError):
+    """A model file, or what it answered, cannot be used."""
+
+    exit_code = 4
+
+
+class DeviceError(LivematteError):
+    """The device that was asked for cannot be had."""
+
+    exit_code = 5
+
+
+class OutputError(LivematteError):
+    """The result cannot be written."""
+
+    exit_code = 6
