@@ -1,0 +1,1 @@
+"""Datasets, checks, augmentation, synthesis and prior masks: what a network is trained on."""
