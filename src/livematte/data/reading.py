@@ -7,6 +7,7 @@ needs no description.
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Literal
 
@@ -34,19 +35,29 @@ VOID = 128
 
 MaskKind = Literal["auto", "hard", "soft"]
 
+_REFUSALS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
 
 def _open(path: Path) -> Image.Image:
     """The decoded picture; every way in which Pillow refuses a file becomes an InputError."""
     try:
-        picture = Image.open(path)
-        picture.load()
+        with Image.open(path) as picture:
+            picture.load()
+            picture.getexif()  # kept with the picture; a TIFF would read it from the file later
+            return picture
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; restore it or remove its partner") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _REFUSALS as error:
         raise InputError(
             f"{path}: cannot be read as a picture ({error}); replace or remove it"
         ) from error
-    return picture
 
 
 def read_image(path: Path, *, shape: tuple[int, int] | None = None) -> RgbImage:
