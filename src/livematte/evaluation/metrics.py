@@ -123,12 +123,12 @@ def _mean(values: Alpha, ignore: Mask | None) -> float:
     return float(values.mean(dtype=np.float64)) if values.size else math.nan
 
 
-def boundary_tolerance(height: int, width: int, fraction: float = 0.004) -> float:
-    """Distance in pixels within which two boundary pixels match: ``fraction`` of the diagonal.
+def boundary_tolerance(shape: tuple[int, ...], fraction: float = 0.004) -> float:
+    """Distance in pixels within which outlines match: ``fraction`` of the diagonal of H×W.
 
     Never less than 1, so that a shift by one pixel is free in any picture.
     """
-    return max(1.0, fraction * math.hypot(height, width))
+    return max(1.0, fraction * math.hypot(*shape))
 
 
 def boundary_f(
@@ -153,7 +153,7 @@ def boundary_f(
     nothing of a true outline (sets that draw a void band around every object).
     """
     _check_shapes(prediction, truth, ignore)
-    reach = boundary_tolerance(*truth.shape) if tolerance is None else tolerance
+    reach = boundary_tolerance(truth.shape) if tolerance is None else tolerance
     claimed = _outline(prediction >= threshold, ignore)
     actual = _outline(truth >= threshold, ignore)
     claimed_counted, actual_counted = claimed, actual
