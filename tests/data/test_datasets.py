@@ -210,6 +210,13 @@ class TestSplits:
         assert open_dataset(tmp_path / "set", split="validation").names == ("1",)
         assert len(open_dataset(tmp_path / "set")) == 3
 
+    def test_excluded_names_are_in_no_split(self, tmp_path):
+        plain(tmp_path / "set")
+        lists = {"set": {"validation": ["1"], "excluded": ["0"]}}
+        (tmp_path / "splits.json").write_text(json.dumps(lists))
+        assert open_dataset(tmp_path / "set", split="train").names == ("2",)
+        assert open_dataset(tmp_path / "set", split="validation").names == ("1",)
+
     def test_without_lists_a_tenth_is_held_out_and_stays_so(self, tmp_path):
         for i in range(60):
             photo(tmp_path / "images" / f"{i}.png")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from livematte.data.reading import decode_mask
 from livematte.data.sample import Sample
-from livematte.data.splits import listed_validation, select
+from livematte.data.splits import read_split_list, select
 from livematte.errors import InputError
 
 __all__ = ["ArrayDataset"]
@@ -64,7 +64,7 @@ class ArrayDataset:
                 f"{images.shape} and {masks.shape}"
             )
         every = {f"{i:05d}": i for i in range(len(images))}
-        names = select(tuple(every), split, listed_validation(root))
+        names = select(tuple(every), split, read_split_list(root))
         return cls(root, images, masks, tuple(every[name] for name in names), split)
 
     @cached_property

@@ -12,7 +12,7 @@ import numpy as np
 
 from livematte.data.reading import IMAGE_SUFFIXES, read_image, read_mask
 from livematte.data.sample import Matte, Sample
-from livematte.data.splits import listed_validation, select
+from livematte.data.splits import read_split_list, select
 from livematte.errors import InputError, UsageError
 
 __all__ = [
@@ -164,7 +164,7 @@ class Backgrounds:
         if not folder.is_dir():
             raise InputError(f"{root}: no such folder; give a folder of pictures without people")
         files = {image_name(folder, path): path for path in list_images(folder)}
-        names = select(tuple(files), split, listed_validation(root))
+        names = select(tuple(files), split, read_split_list(root))
         if not names:
             part = f" in the {split} split" if split else ""
             raise InputError(f"{root}: no pictures{part}; put JPEG, PNG or WebP files there")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from livematte.data.arrays import ArrayDataset
@@ -16,7 +17,7 @@ from livematte.data.dataset import (
 )
 from livematte.data.layouts import LAYOUTS, Listing
 from livematte.data.listed import eg1800, pp_humanseg
-from livematte.data.splits import listed_validation, select
+from livematte.data.splits import read_split_list, select
 from livematte.errors import InputError, UsageError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "FileDataset",
     "Pair",
     "open_dataset",
+    "recognise",
 ]
 
 FILE_LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {
@@ -63,15 +65,29 @@ def open_dataset(path: Path | str, *, layout: str = "auto", split: str | None = 
     root = Path(path)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the folder of a dataset")
+    dataset = recognise(root, layout=layout, split=split)
+    if isinstance(dataset, ConcatDataset):
+        dataset = replace(
+            dataset, parts={k: part for k, part in dataset.parts.items() if len(part)}
+        )
+    if not len(dataset):
+        part = f" in the {split} split" if split else ", only files without a partner"
+        raise InputError(f"{root}: no complete pairs of picture and mask{part}; see docs/data.md")
+    return dataset
+
+
+def recognise(root: Path, *, layout: str = "auto", split: str | None = None) -> Dataset:
+    """The dataset in ``root``, even when it holds no complete pair.
+
+    Raises:
+        InputError: the layout is not recognised.
+    """
     dataset = _open_single(root, layout, split)
     if dataset is None and layout in ("auto", "collection"):
         dataset = _open_collection(root, split)
     if dataset is None:
         expected = _EXPECTED if layout == "auto" else f"expected the layout {layout!r}"
         raise InputError(f"{root}: not a dataset; {expected}")
-    if not len(dataset):
-        part = f" in the {split} split" if split else ", only files without a partner"
-        raise InputError(f"{root}: no complete pairs of picture and mask{part}; see docs/data.md")
     return dataset
 
 
@@ -89,11 +105,11 @@ def _open_single(root: Path, layout: str, split: str | None) -> Dataset | None:
 
 
 def _from_listing(root: Path, listing: Listing, split: str | None) -> FileDataset:
-    validation = listing.validation
-    if validation is None:
-        validation = listed_validation(root)
+    listed = read_split_list(root)
+    if listing.validation is not None:
+        listed = replace(listed, validation=listing.validation)
     pairs = {pair.name: pair for pair in listing.pairs}
-    names = select(tuple(pairs), split, validation)
+    names = select(tuple(pairs), split, listed)
     chosen = tuple(pairs[name] for name in names)
     return FileDataset(root, chosen, split, listing.decode, listing.missing)
 
@@ -107,4 +123,4 @@ def _open_collection(root: Path, split: str | None) -> ConcatDataset | None:
     }
     if not found:
         return None
-    return ConcatDataset({key: part for key, part in found.items() if len(part)}, split)
+    return ConcatDataset(found, split)
