@@ -27,7 +27,10 @@ def upsample(x: Tensor, factor: int = 2, *, align_corners: bool = False) -> Tens
 
 
 class ConvNormAct(nn.Sequential):
-    """Convolution without bias, batch norm, activation (``None`` for a linear output)."""
+    """Convolution, batch norm, activation (``None`` for a linear output).
+
+    The norm makes a ``bias`` redundant; the publications that keep one are counted with it.
+    """
 
     def __init__(
         self,
@@ -39,12 +42,13 @@ class ConvNormAct(nn.Sequential):
         groups: int = 1,
         dilation: int = 1,
         activation: Activation | None = nn.ReLU,
+        bias: bool = False,
         eps: float = 1e-5,
     ) -> None:
         padding = dilation * (kernel - 1) // 2
         layers: list[nn.Module] = [
             nn.Conv2d(
-                inputs, outputs, kernel, stride, padding, dilation, groups=groups, bias=False
+                inputs, outputs, kernel, stride, padding, dilation, groups=groups, bias=bias
             ),
             nn.BatchNorm2d(outputs, eps=eps),
         ]
@@ -69,12 +73,14 @@ class InvertedResidual(nn.Module):
         dilation: int = 1,
         activation: Activation = nn.ReLU6,
         always_expand: bool = False,
+        bias: bool = False,
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.residual = stride == 1 and inputs == outputs
         self.expand: nn.Module = (
-            ConvNormAct(inputs, expanded, 1, activation=activation, eps=eps)
+            ConvNormAct(inputs, expanded, 1, activation=activation, bias=bias, eps=eps)
             if always_expand or expanded != inputs
             else nn.Identity()
         )
@@ -86,10 +92,11 @@ class InvertedResidual(nn.Module):
             groups=expanded,
             dilation=dilation,
             activation=activation,
+            bias=bias,
             eps=eps,
         )
-        self.project = ConvNormAct(expanded, outputs, 1, activation=None, eps=eps)
+        self.project = ConvNormAct(expanded, outputs, 1, activation=None, bias=bias, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.depthwise(self.expand(x)))
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.residual else y
