@@ -1,0 +1,63 @@
+"""Weights of a whole network, from a file that livematte wrote."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from livematte.errors import InputError
+
+__all__ = ["SUFFIXES", "load_weights"]
+
+SUFFIXES = (".pt", ".pth", ".ckpt")
+_PREFIX = "network."
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a state dict, bare or inside a training checkpoint.
+
+    A training checkpoint keeps it under ``state_dict``, the network's names behind ``network.``.
+    Weights of a network without a prior start one that has it: the new input channel begins at
+    zero, so that it first computes what the old one did.
+
+    Raises:
+        InputError: the file is missing, not a checkpoint, or of another network.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: not a checkpoint that can be read safely ({error})") from error
+    if isinstance(content, dict):
+        content = content.get("state_dict", content)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no state dict")
+    if any(str(key).startswith(_PREFIX) for key in content):
+        content = {
+            key.removeprefix(_PREFIX): value
+            for key, value in content.items()
+            if key.startswith(_PREFIX)
+        }
+    try:
+        network.load_state_dict(_with_prior_channel(content, network.state_dict()))
+    except RuntimeError as error:
+        name = type(network).__name__
+        raise InputError(f"{path}: not the weights of this {name}: {error}") from error
+
+
+def _with_prior_channel(source: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Widen the one kernel that takes the image from three channels to four."""
+    widened = dict(source)
+    for name, wanted in target.items():
+        weight = source.get(name)
+        if (
+            isinstance(weight, Tensor)
+            and (weight.ndim, wanted.ndim) == (4, 4)
+            and (weight.shape[1], wanted.shape[1]) == (3, 4)
+        ):
+            widened[name] = torch.cat([weight, torch.zeros_like(weight[:, :1])], dim=1)
+    return widened
