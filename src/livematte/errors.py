@@ -1,6 +1,7 @@
 """Everything that livematte raises on purpose, and the exit code the command line gives it.
 
     LivematteError          1
+    ├── TrainingError       1   training went wrong and says what to try
     ├── UsageError          2   the call asks for something that cannot be
     │   └── MissingExtra    2   an optional dependency is not installed
     ├── InputError          3   a picture, video or dataset cannot be used
@@ -20,6 +21,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "OutputError",
+    "TrainingError",
     "UsageError",
 ]
 
@@ -28,6 +30,10 @@ class LivematteError(Exception):
     """Root of the tree."""
 
     exit_code = 1
+
+
+class TrainingError(LivematteError):
+    """Training went wrong; the message says what to try."""
 
 
 class UsageError(LivematteError):

@@ -1,0 +1,241 @@
+"""Starting weights for MobileNetV2 encoders, from the files that hold them in public.
+
+Three sources are read: a Keras ``.h5`` (float, with its batch norms), a TensorFlow Lite file
+(integer weights are dequantised; batch norms are folded into them), and the name of a timm
+checkpoint where there is internet. A narrower or wider encoder takes the channels both share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from livematte.errors import InputError, MissingExtra
+from livematte.networks.blocks import ConvNormAct
+from livematte.networks.mobilenet_v2 import MobileNetV2
+
+__all__ = ["FoldedNorms", "keep_function_with_batch_statistics", "load_encoder"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Convolution:
+    """Kernel (outputs, inputs / groups, k, k); batch norm scale, shift, mean, variance."""
+
+    kernel: Array
+    scale: Array
+    shift: Array
+    mean: Array
+    variance: Array
+
+
+class FoldedNorms(nn.Module):
+    """Marks an encoder whose batch norms were folded away in the file it started from."""
+
+
+def load_encoder(network: nn.Module, source: str | Path) -> None:
+    """Start the network's MobileNetV2 encoder from ``source``.
+
+    Args:
+        network: any network holding a :class:`MobileNetV2`.
+        source: a ``.h5`` or ``.tflite`` file, or a timm checkpoint such as
+            ``mobilenetv2_100.ra_in1k`` (needs timm and internet).
+
+    Raises:
+        InputError: the network has no MobileNetV2, the file is missing or not of a known kind.
+        MissingExtra: the package that reads the file is not installed.
+    """
+    encoder = next((m for m in network.modules() if isinstance(m, MobileNetV2)), None)
+    if encoder is None:
+        raise InputError(
+            f"{type(network).__name__} has no MobileNetV2 encoder that {source} could start"
+        )
+    path = Path(source)
+    readers: dict[str, Callable[[Path], dict[str, _Convolution]]] = {
+        ".h5": _read_keras,
+        ".tflite": _read_tflite,
+    }
+    if path.suffix in readers:
+        if not path.is_file():
+            raise InputError(f"{path}: no such starting-weights file")
+        weights = readers[path.suffix](path)
+    else:
+        weights = _read_timm(str(source))
+    targets = encoder.named_convolutions()
+    if not set(weights) <= set(targets):
+        raise InputError(f"{source}: its layers are not those of a MobileNetV2")
+    for name, target in targets.items():
+        if name in weights:
+            _copy(weights[name], target)
+        else:
+            _make_identity(target)
+    if path.suffix == ".tflite":
+        encoder.folded = FoldedNorms()
+
+
+def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> None:
+    """Refit folded batch norms so that training mode computes what the file computed.
+
+    A folded norm only adds its bias. In training mode a batch norm divides by the batch's own
+    deviation, which would undo the weights; so each takes the mean m and variance v that
+    ``images`` (N×C×H×W, the encoder's input) show it, the scale sqrt(v) and the shift bias + m.
+    Does nothing to an encoder whose norms came with the file.
+    """
+    for encoder in (m for m in network.modules() if isinstance(m, MobileNetV2)):
+        if not hasattr(encoder, "folded"):
+            continue
+        hooks = [
+            norm.register_forward_pre_hook(_refit)
+            for norm in encoder.modules()
+            if isinstance(norm, nn.BatchNorm2d)
+        ]
+        was_training = encoder.training
+        with torch.no_grad():
+            encoder.eval()(images)
+        encoder.train(was_training)
+        for hook in hooks:
+            hook.remove()
+        del encoder.folded
+
+
+def _refit(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    assert isinstance(module, nn.BatchNorm2d)
+    assert module.running_mean is not None and module.running_var is not None
+    variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+    module.running_mean.copy_(mean)
+    module.running_var.copy_(variance)
+    module.bias.add_(mean * module.weight)
+    module.weight.mul_(torch.sqrt(variance + module.eps))
+
+
+def _copy(source: _Convolution, target: ConvNormAct) -> None:
+    """Copy the shared channels; added inputs start without effect, added outputs as they were."""
+    convolution, norm = target[0], target[1]
+    assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    kernel = torch.from_numpy(np.ascontiguousarray(source.kernel, dtype=np.float32))
+    outputs = min(kernel.shape[0], convolution.weight.shape[0])
+    inputs = min(kernel.shape[1], convolution.weight.shape[1])
+    with torch.no_grad():
+        convolution.weight[:outputs] = 0.0
+        convolution.weight[:outputs, :inputs] = kernel[:outputs, :inputs]
+        assert norm.running_mean is not None and norm.running_var is not None
+        for tensor, values in (
+            (norm.weight, source.scale),
+            (norm.bias, source.shift),
+            (norm.running_mean, source.mean),
+            (norm.running_var, source.variance),
+        ):
+            tensor[:outputs] = torch.from_numpy(np.asarray(values, np.float32))[:outputs]
+
+
+def _make_identity(target: ConvNormAct) -> None:
+    """Start a square 1×1 convolution that the file does not have as the identity."""
+    convolution = target[0]
+    assert isinstance(convolution, nn.Conv2d)
+    nn.init.dirac_(convolution.weight)
+
+
+def _places() -> Iterator[str]:
+    """MobileNetV2's convolutions in the order in which they run."""
+    yield "stem"
+    for index in range(17):
+        for part in ("expand", "depthwise", "project"):
+            if index or part != "expand":
+                yield f"{index}.{part}"
+
+
+def _read_tflite(path: Path) -> dict[str, _Convolution]:
+    try:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("ai-edge-litert", "pretrained") from error
+    interpreter = Interpreter(str(path), num_threads=1)
+    details = {t["index"]: t for t in interpreter.get_tensor_details()}
+
+    def constant(index: int) -> Array:
+        parameters = details[index]["quantization_parameters"]
+        values = interpreter.get_tensor(index).astype(np.float32)
+        if not len(parameters["scales"]):
+            return values
+        shape = [1] * values.ndim
+        shape[parameters["quantized_dimension"]] = -1
+        zero = parameters["zero_points"].reshape(shape)
+        return np.asarray((values - zero) * parameters["scales"].reshape(shape), np.float32)
+
+    places = _places()
+    found: dict[str, _Convolution] = {}
+    for operator in interpreter._get_ops_details():
+        if operator["op_name"] not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            continue
+        place = next(places, None)
+        if place is None:
+            break
+        kernel, bias = (constant(index) for index in operator["inputs"][1:3])
+        order = (0, 3, 1, 2) if operator["op_name"] == "CONV_2D" else (3, 0, 1, 2)
+        ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+        found[place] = _Convolution(kernel.transpose(order), ones, bias, zeros, ones)
+    return found
+
+
+def _read_keras(path: Path) -> dict[str, _Convolution]:
+    try:
+        import h5py  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("h5py", "pretrained") from error
+    tensors: dict[str, Array] = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: tensors.__setitem__("/".join(name.split("/")[-2:]), item[()])
+            if hasattr(item, "shape")
+            else None
+        )
+    found = {}
+    for place in _places():
+        index, _, part = place.partition(".")
+        layer = {"stem": "Conv1", "0": "expanded_conv"}.get(index, f"block_{index}")
+        layer = f"{layer}_{part}" if part else layer
+        norm = f"{layer}_BN" if part else f"bn_{layer}"
+        depthwise = part == "depthwise"
+        kernel = tensors[f"{layer}/{'depthwise_kernel' if depthwise else 'kernel'}:0"]
+        found[place] = _Convolution(
+            kernel.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1)),
+            *(
+                tensors[f"{norm}/{value}:0"]
+                for value in ("gamma", "beta", "moving_mean", "moving_variance")
+            ),
+        )
+    return found
+
+
+def _read_timm(name: str) -> dict[str, _Convolution]:
+    try:
+        import timm  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(
+            f"{name}: neither a starting-weights file, nor can timm read it (pip install timm)"
+        ) from error
+    model = timm.create_model(name, pretrained=True)
+    modules = list(model.modules())
+    pairs = [
+        (a, b)
+        for a, b in zip(modules, modules[1:], strict=False)
+        if isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d)
+    ]
+    return {
+        place: _Convolution(
+            convolution.weight.detach().numpy(),
+            norm.weight.detach().numpy(),
+            norm.bias.detach().numpy(),
+            norm.running_mean.numpy(),
+            norm.running_var.numpy(),
+        )
+        for place, (convolution, norm) in zip(_places(), pairs, strict=False)
+    }

@@ -1,0 +1,50 @@
+"""Checkpoints: the network and its recipe, back from a file."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from livematte import networks
+from livematte.errors import ModelError
+from livematte.networks.base import Network
+from livematte.networks.checkpoint import load_weights
+from livematte.training.recipe import Recipe, parse_recipe
+
+__all__ = ["load_network", "load_recipe_of"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ModelError(f"{path}: not a checkpoint that can be read safely ({error})") from error
+    if not isinstance(content, dict) or "recipe" not in content or "state_dict" not in content:
+        raise ModelError(f"{path}: holds no livematte recipe; is it one of livematte's checkpoints?")
+    return content
+
+
+def load_recipe_of(path: Path) -> Recipe:
+    """The recipe that a checkpoint was trained by.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not a livematte checkpoint.
+    """
+    return parse_recipe(_read(path)["recipe"], str(path))
+
+
+def load_network(path: Path) -> Network:
+    """The network of a checkpoint in evaluation mode, with its averaged weights if it has them.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not a livematte checkpoint.
+    """
+    recipe = load_recipe_of(path)
+    network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
+    load_weights(network, path)
+    return network.eval()

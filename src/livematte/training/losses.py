@@ -1,0 +1,139 @@
+"""Losses as plain functions of logits.
+
+Masks are N×1×H×W foreground logits; ``alpha`` is the truth in [0, 1]; ``valid`` is N×1×H×W, 1 for
+pixels that count and 0 for those that do not. For two classes the softmax cross-entropy of the
+publications is the binary cross-entropy of the difference of their logits, which is what networks
+return.
+"""
+
+from __future__ import annotations
+
+import torch
+from kornia.filters import canny
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "boundary_band",
+    "boundary_cross_entropy",
+    "consistency",
+    "cross_entropy",
+    "dice",
+    "distillation",
+    "edges",
+    "focal",
+    "l1",
+    "laplacian",
+    "masked_mean",
+]
+
+
+def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
+    """Mean of N×1×H×W values over the pixels that count."""
+    return (values * valid).sum() / valid.sum().clamp_min(1.0)
+
+
+def cross_entropy(logit: Tensor, alpha: Tensor, valid: Tensor) -> Tensor:
+    """Binary cross-entropy from logits; soft targets are allowed."""
+    values = F.binary_cross_entropy_with_logits(logit, alpha, reduction="none")
+    return masked_mean(values, valid)
+
+
+def boundary_band(alpha: Tensor, kernel: int) -> Tensor:
+    """Where a square of ``kernel`` pixels touches both sides: dilation minus erosion, as 0 or 1.
+
+    SINet (Park et al., 2020) scores this band once more.
+    """
+    mask = (alpha > 0.5).to(alpha.dtype)
+    pad = kernel // 2
+    dilated = F.max_pool2d(mask, kernel, stride=1, padding=pad)
+    eroded = -F.max_pool2d(-mask, kernel, stride=1, padding=pad)
+    return dilated - eroded
+
+
+def boundary_cross_entropy(logit: Tensor, alpha: Tensor, valid: Tensor, kernel: int) -> Tensor:
+    """Cross-entropy over the boundary band alone."""
+    return cross_entropy(logit, alpha, valid * boundary_band(alpha, kernel))
+
+
+def edges(alpha: Tensor, width: int = 4) -> Tensor:
+    """Boundary targets made on the fly: Canny's edges of the mask, ``width`` pixels thick.
+
+    Hysteresis is left out: on a mask every edge is a strong one.
+    """
+    mask = (alpha > 0.5).to(alpha.dtype)
+    _, thin = canny(mask, kernel_size=(3, 3), sigma=(0.6, 0.6), hysteresis=False)
+    thin = (thin > 0).to(alpha.dtype)
+    left = (width - 1) // 2
+    padded = F.pad(thin, (left, width - 1 - left, left, width - 1 - left))
+    return F.max_pool2d(padded, width, stride=1)
+
+
+def focal(logit: Tensor, target: Tensor, valid: Tensor, gamma: float = 2.0) -> Tensor:
+    """Focal loss (Lin et al., 2017) without class weights, as PortraitNet's boundary head uses."""
+    entropy = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
+    return masked_mean(entropy * (1 - torch.exp(-entropy)) ** gamma, valid)
+
+
+def _divergence(student: Tensor, teacher_logit: Tensor, valid: Tensor, temperature: float) -> Tensor:
+    """KL(teacher ‖ student) of two-class distributions given by their logits, × temperature²."""
+    goal = teacher_logit.detach() / temperature
+    probability = torch.sigmoid(goal)
+    own = student / temperature
+    values = probability * (F.logsigmoid(goal) - F.logsigmoid(own)) + (1 - probability) * (
+        F.logsigmoid(-goal) - F.logsigmoid(-own)
+    )
+    return masked_mean(values, valid) * temperature**2
+
+
+def consistency(
+    augmented: Tensor, plain: Tensor, valid: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """KL divergence from the plain view to the texture-augmented one; the plain view teaches.
+
+    PortraitNet (Zhang et al., 2019) averages over both classes, hence the half.
+    """
+    return _divergence(augmented, plain, valid, temperature) / 2
+
+
+def distillation(
+    student: Tensor, teacher: Tensor, valid: Tensor, temperature: float = 2.0
+) -> Tensor:
+    """KL divergence from a teacher's logits (Hinton et al., 2015)."""
+    return _divergence(student, teacher, valid, temperature)
+
+
+def dice(logit: Tensor, alpha: Tensor, valid: Tensor) -> Tensor:
+    """1 - Dice coefficient per picture, averaged; with 1 added to both sides of the fraction."""
+    probability = torch.sigmoid(logit) * valid
+    truth = alpha * valid
+    overlap = (probability * truth).sum(dim=(1, 2, 3))
+    total = probability.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))
+    return (1 - (2 * overlap + 1) / (total + 1)).mean()
+
+
+def l1(logit: Tensor, alpha: Tensor, valid: Tensor) -> Tensor:
+    """Mean absolute difference of the mattes."""
+    return masked_mean((torch.sigmoid(logit) - alpha).abs(), valid)
+
+
+def laplacian(logit: Tensor, alpha: Tensor, valid: Tensor, levels: int = 5) -> Tensor:
+    """L1 over a Laplacian pyramid, level l weighted by 2^l (Hou and Liu, 2019)."""
+    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=logit.device, dtype=logit.dtype) / 16
+    blur = (kernel[:, None] * kernel[None, :])[None, None]
+
+    def smooth(x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), blur)
+
+    residual = (torch.sigmoid(logit) - alpha) * valid
+    total = residual.new_zeros(())
+    for level in range(levels):
+        if min(residual.shape[-2:]) < 4:
+            break
+        smaller = smooth(residual)[..., ::2, ::2]
+        restored = F.interpolate(
+            smaller, residual.shape[-2:], mode="bilinear", align_corners=False
+        )
+        total = total + 2**level * (residual - restored).abs().mean()
+        residual = smaller
+    return total

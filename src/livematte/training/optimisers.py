@@ -1,0 +1,64 @@
+"""Optimiser groups and learning-rate curves."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from livematte.training.recipe import Recipe, ScheduleConfig
+
+__all__ = ["make_optimiser", "rate_at"]
+
+
+def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Adam or AdamW over three groups: dense kernels, depthwise kernels, and the rest.
+
+    The groups differ in weight decay, as SINet's publication has it; a group without a decay of
+    its own takes ``decay``.
+    """
+    config = recipe.optimiser
+    dense, depthwise, rest = [], [], []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if name != "weight" or parameter.ndim != 4:
+                rest.append(parameter)
+            elif getattr(module, "groups", 1) == getattr(module, "in_channels", 0) > 1:
+                depthwise.append(parameter)
+            else:
+                dense.append(parameter)
+    decays = (
+        config.decay,
+        config.decay if config.decay_depthwise is None else config.decay_depthwise,
+        config.decay if config.decay_rest is None else config.decay_rest,
+    )
+    groups = [
+        {"params": parameters, "weight_decay": decay}
+        for parameters, decay in zip((dense, depthwise, rest), decays, strict=True)
+        if parameters
+    ]
+    kind = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
+    return kind(groups, lr=recipe.stages[0].rate, betas=config.betas, eps=config.eps)
+
+
+def rate_at(schedule: ScheduleConfig, step: int, total: int, epoch: int) -> float:
+    """Factor on a stage's learning rate at a step, in [0, 1].
+
+    Args:
+        schedule: the recipe's schedule; ``plateau`` is not a function of the step.
+        step: steps done.
+        total: steps in all.
+        epoch: epochs done.
+    """
+    rise = min(1.0, (step + 1) / schedule.warmup) if schedule.warmup else 1.0
+    if schedule.kind == "cosine":
+        share = min(1.0, step / max(1, total))
+        fall = schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * share)) / 2
+    elif schedule.kind == "steps":
+        passed = sum(epoch >= milestone for milestone in schedule.milestones)
+        passed += epoch // schedule.every if schedule.every else 0
+        fall = schedule.factor**passed
+    else:
+        fall = 1.0
+    return rise * fall

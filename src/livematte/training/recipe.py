@@ -1,0 +1,285 @@
+"""A recipe: everything that decides how a network is trained, read from one YAML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from livematte.data.augment import AugmentConfig
+from livematte.errors import UsageError
+
+__all__ = [
+    "DataConfig",
+    "LossConfig",
+    "OptimiserConfig",
+    "Recipe",
+    "ScheduleConfig",
+    "Stage",
+    "bundled_recipes",
+    "load_recipe",
+    "parse_recipe",
+]
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weight of each loss; 0 leaves it out. See :mod:`livematte.training.losses`.
+
+    Attributes:
+        cross_entropy: over all pixels.
+        boundary: cross-entropy over the boundary band alone; ``boundary_kernel`` is its width in
+            pixels of the mask it is computed on.
+        dice, l1, laplacian: over the probabilities.
+        edge: focal loss of the boundary head.
+        consistency: KL divergence from the plain to the texture-augmented view; also scores the
+            plain view's mask, as PortraitNet does.
+        coarse: cross-entropy of the encoder's own low-resolution answer, with its band
+            (``coarse_kernel``).
+        distillation: KL divergence from a teacher's matte.
+    """
+
+    cross_entropy: float = 1.0
+    boundary: float = 0.0
+    boundary_kernel: int = 15
+    dice: float = 0.0
+    l1: float = 0.0
+    laplacian: float = 0.0
+    edge: float = 0.0
+    consistency: float = 0.0
+    coarse: float = 0.0
+    coarse_kernel: int = 5
+    distillation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with one batch size, input size, learning rate and loss.
+
+    Attributes:
+        epochs: passes over as many pictures as the training set holds.
+        batch_size: pictures per step and process.
+        size: (height, width) of the input.
+        rate: learning rate, before the schedule.
+        freeze_encoder: leave the encoder's weights and norms as they are.
+        loss: what is minimised.
+    """
+
+    epochs: int
+    batch_size: int
+    size: tuple[int, int]
+    rate: float
+    freeze_encoder: bool = False
+    loss: LossConfig = LossConfig()
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """Adam or AdamW, with separate decay for depthwise kernels and for norms and biases."""
+
+    kind: Literal["adam", "adamw"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    decay: float = 0.0
+    decay_depthwise: float | None = None
+    decay_rest: float | None = None
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How the learning rate moves.
+
+    ``constant``; ``cosine`` to ``floor`` × rate over all stages; ``steps``: × ``factor`` at each
+    of ``milestones`` (epochs), or every ``every`` epochs; ``plateau``: × ``factor`` after
+    ``patience`` epochs without a better validation loss, down to ``minimum``. All start with
+    ``warmup`` steps of linear rise.
+    """
+
+    kind: Literal["constant", "cosine", "steps", "plateau"] = "cosine"
+    warmup: int = 0
+    floor: float = 0.0
+    factor: float = 0.5
+    milestones: tuple[int, ...] = ()
+    every: int = 0
+    patience: int = 10
+    minimum: float = 1e-6
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which pictures are drawn, and how.
+
+    Attributes:
+        stored_size: side of the square in which pictures wait in memory.
+        weights: how often each set is drawn, by folder name; empty draws all pictures alike.
+        cutouts: sets that are only used in front of ``backgrounds``.
+        backgrounds: folders of pictures without people.
+        negatives: share of the batch that is a background alone.
+        upper_body: sets of full-body pictures that are cropped to the upper half of the person.
+        validate: sets that are scored after each epoch; empty takes all that are left.
+        prior_p: chance that a prior network sees a distorted matte rather than an empty one.
+    """
+
+    stored_size: int = 320
+    weights: Mapping[str, float] = field(default_factory=dict)
+    cutouts: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
+    negatives: float = 0.0
+    upper_body: tuple[str, ...] = ()
+    validate: tuple[str, ...] = ()
+    prior_p: float = 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a network is trained.
+
+    Attributes:
+        name: name of the run.
+        source: where the hyper-parameters come from.
+        network, options, prior: arguments of :func:`livematte.networks.create`.
+        pretrained: starting weights, see :func:`livematte.networks.create`.
+        teacher: checkpoint whose mattes are distilled.
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        ema: decay of the averaged weights that are validated and shipped; 0 turns it off.
+        clip: largest gradient norm; 0 turns it off.
+    """
+
+    name: str
+    network: str
+    source: str
+    stages: tuple[Stage, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prior: bool = False
+    pretrained: str | None = None
+    teacher: str | None = None
+    seed: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    ema: float = 0.0
+    clip: float = 0.0
+    optimiser: OptimiserConfig = OptimiserConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML that :func:`load_recipe` reads back."""
+        return yaml.safe_dump(_plain(self), sort_keys=False, allow_unicode=True)
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """The recipes that come with livematte, by name."""
+    folder = Path(str(resources.files("livematte.training") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a bundled recipe by name, or any YAML file.
+
+    Args:
+        name_or_path: such as ``portraitnet`` or ``my/recipe.yaml``.
+        overrides: ``key=value`` with dots into the tree (``stages.0.batch_size=16``); values are
+            YAML.
+
+    Raises:
+        UsageError: no such recipe, unknown key, or a value of the wrong type.
+    """
+    path = bundled_recipes().get(name_or_path, Path(name_or_path))
+    if not path.is_file():
+        raise UsageError(
+            f"{name_or_path}: no such recipe; give a YAML file or one of "
+            f"{', '.join(bundled_recipes())}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a recipe that can be read ({error})") from error
+    return parse_recipe(text, str(path), overrides)
+
+
+def parse_recipe(text: str, place: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Make a recipe of YAML text; ``place`` names its source in errors."""
+    try:
+        raw = yaml.safe_load(text)
+        for override in overrides:
+            key, separator, value = override.partition("=")
+            if not separator:
+                raise UsageError(f"--set {override}: expected key=value")
+            _assign(raw, key.split("."), yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{place}: not YAML ({error})") from error
+    recipe: Recipe = _build(Recipe, raw, place)
+    if not recipe.stages:
+        raise UsageError(f"{place}: a recipe needs at least one stage")
+    return recipe
+
+
+def _assign(tree: Any, keys: Sequence[str], value: Any) -> None:
+    *parents, last = keys
+    for key in parents:
+        try:
+            tree = tree[int(key)] if isinstance(tree, list) else tree.setdefault(key, {})
+        except (ValueError, IndexError, AttributeError) as error:
+            raise UsageError(f"--set {'.'.join(keys)}: no such place in the recipe") from error
+    if isinstance(tree, list):
+        tree[int(last)] = value
+    else:
+        tree[last] = value
+
+
+def _build(kind: Any, value: Any, place: str) -> Any:
+    """Make ``kind`` (a dataclass or an annotation) of plain YAML data."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _build_dataclass(kind, value, place)
+    if origin is tuple and isinstance(value, list):
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) == len(value):
+            parts = zip(kinds, value, strict=True)
+            return tuple(_build(k, v, f"{place}.{i}") for i, (k, v) in enumerate(parts))
+    elif origin is Literal and value in arguments:
+        return value
+    elif origin in (typing.Union, types.UnionType):
+        inner = next(a for a in arguments if a is not type(None))
+        return None if value is None else _build(inner, value, place)
+    elif isinstance(kind, type) and isinstance(value, bool) == (kind is bool):
+        if isinstance(value, kind):
+            return value
+        if kind is float and isinstance(value, int | str):
+            try:
+                return float(value)
+            except ValueError:
+                pass
+    elif origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
+        return value
+    raise UsageError(f"{place}: {value!r} is not a {kind}")
+
+
+def _build_dataclass(kind: type[Any], value: Any, place: str) -> Any:
+    if not isinstance(value, dict):
+        raise UsageError(f"{place}: expected a mapping of {kind.__name__}'s fields")
+    hints = typing.get_type_hints(kind)
+    names = {f.name for f in dataclasses.fields(kind)}
+    unknown = sorted(set(value) - names)
+    if unknown:
+        raise UsageError(f"{place}: unknown key {unknown[0]}; one of {', '.join(sorted(names))}")
+    built = {name: _build(hints[name], item, f"{place}: {name}") for name, item in value.items()}
+    try:
+        return kind(**built)
+    except TypeError as error:
+        raise UsageError(f"{place}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value

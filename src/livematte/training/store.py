@@ -1,0 +1,201 @@
+"""Training pictures in memory as uint8, ready to be drawn in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from livematte.data.datasets import Backgrounds, ConcatDataset, Dataset, open_dataset
+from livematte.data.sample import Sample
+from livematte.errors import InputError
+from livematte.training.recipe import DataConfig
+
+__all__ = ["PictureStore", "load_training", "load_validation"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PictureStore:
+    """N pictures of one stored size.
+
+    Attributes:
+        images: N×3×S×S uint8 RGB, stretched to a square.
+        alpha: N×1×S×S uint8.
+        ignore: N×1×S×S bool.
+        aspect: N float32, true width / height.
+        hard: N bool, masks without grey levels.
+        sets: set of each picture, an index into ``names``.
+        names: names of the sets.
+        cutout: N bool, pictures that only serve as cut-outs.
+        weights: N float32, how often each is drawn; the backgrounds' are 0.
+        backgrounds: M×3×S×S uint8 RGB, pictures without people.
+        background_aspect: M float32.
+    """
+
+    images: Tensor
+    alpha: Tensor
+    ignore: Tensor
+    aspect: Tensor
+    hard: Tensor
+    sets: Tensor
+    names: tuple[str, ...]
+    cutout: Tensor
+    weights: Tensor
+    backgrounds: Tensor
+    background_aspect: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> PictureStore:
+        """Pictures are never changed, so copies of their owner may share them."""
+        return self
+
+    def to(self, device: torch.device) -> PictureStore:
+        """The same pictures on a device."""
+        moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}
+        return PictureStore(**moved)
+
+
+def _open_sets(
+    data: Path, split: str, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, Dataset]]:
+    dataset = open_dataset(data, split=split)
+    if isinstance(dataset, ConcatDataset):
+        yield from ((name, part) for name, part in dataset.parts.items() if wanted(name))
+    else:
+        yield data.resolve().name, dataset
+
+
+def _upper_half(sample: Sample) -> Sample:
+    """Crop a standing person to head and trunk, with some room around."""
+    rows, columns = (np.flatnonzero((sample.alpha > 0.5).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return sample
+    height, width = sample.alpha.shape
+    tall = rows[-1] - rows[0] + 1
+    half = max(tall * 0.35, (columns[-1] - columns[0] + 1) * 0.6)
+    centre = (columns[0] + columns[-1]) / 2
+    box = (
+        slice(max(0, int(rows[0] - 0.08 * tall)), min(height, int(rows[0] + 0.55 * tall) + 1)),
+        slice(max(0, int(centre - half)), min(width, int(centre + half) + 1)),
+    )
+    ignore = None if sample.ignore is None else sample.ignore[box]
+    return Sample(sample.image[box], sample.alpha[box], ignore, sample.name, sample.soft)
+
+
+def _square(sample: Sample, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Stretch picture, matte and ignore mask to side×side; hard masks stay hard."""
+    size = (side, side)
+    image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA)
+    kind = cv2.INTER_AREA if sample.soft else cv2.INTER_NEAREST_EXACT
+    alpha = cv2.resize(np.round(sample.alpha * 255).astype(np.uint8), size, interpolation=kind)
+    if sample.ignore is None:
+        ignore = np.zeros((side, side), np.uint8)
+    else:
+        ignore = cv2.resize(
+            sample.ignore.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT
+        )
+    return image.transpose(2, 0, 1), alpha[None], ignore[None].astype(bool)
+
+
+def _load(
+    parts: Sequence[tuple[str, Dataset]],
+    side: int,
+    upper_body: Sequence[str],
+    progress: Progress | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Read every sample of every part into tensors of the stored size."""
+    total = sum(len(part) for _, part in parts)
+    images = np.empty((total, 3, side, side), np.uint8)
+    alpha = np.empty((total, 1, side, side), np.uint8)
+    ignore = np.empty((total, 1, side, side), bool)
+    aspect, hard, sets = np.empty(total, np.float32), np.empty(total, bool), np.empty(total, int)
+    index = 0
+    for number, (name, part) in enumerate(parts):
+        for position in range(len(part)):
+            sample = part.load(position)
+            if name in upper_body:
+                sample = _upper_half(sample)
+            images[index], alpha[index], ignore[index] = _square(sample, side)
+            height, width = sample.alpha.shape
+            aspect[index], hard[index], sets[index] = width / height, not sample.soft, number
+            index += 1
+            if progress is not None:
+                progress(index, total)
+    arrays = (images, alpha, ignore, aspect, hard, sets)
+    tensors = [torch.from_numpy(array) for array in arrays]
+    return tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], tensors[5]
+
+
+def load_training(
+    data: Path, config: DataConfig, *, progress: Progress | None = None
+) -> PictureStore:
+    """Read the training split of a dataset folder into memory.
+
+    Args:
+        data: a dataset folder, or a folder of such sets.
+        config: which sets to take and how often.
+        progress: called with (pictures read, pictures in all).
+
+    Raises:
+        InputError: a folder, set or picture cannot be used.
+    """
+
+    def wanted(name: str) -> bool:
+        return not config.weights or config.weights.get(name, 0.0) > 0
+
+    parts = list(_open_sets(data, "train", wanted))
+    names = tuple(name for name, _ in parts)
+    missing = sorted({n for n, w in config.weights.items() if w > 0} - set(names))
+    if config.weights and missing:
+        raise InputError(
+            f"{data}: no set {', '.join(missing)} there, which the recipe asks for; there are "
+            f"{', '.join(names) or 'none'} (--set data.weights='{{}}' draws from all alike)"
+        )
+    images, alpha, ignore, aspect, hard, sets = _load(
+        parts, config.stored_size, config.upper_body, progress
+    )
+    counts = torch.bincount(sets, minlength=len(names)).float()
+    shares = torch.tensor([config.weights.get(name, 1.0) for name in names])
+    weights = (shares / counts if config.weights else torch.ones(len(names)))[sets]
+    rooms = [(name, Backgrounds.open(data / name, split="train")) for name in config.backgrounds]
+    room_images, _, _, room_aspect, _, _ = _load(rooms, config.stored_size, (), progress)
+    chosen = torch.tensor([name in config.cutouts for name in names], dtype=torch.bool)
+    return PictureStore(
+        images, alpha, ignore, aspect, hard, sets, names, chosen[sets], weights, room_images,
+        room_aspect,
+    )  # fmt: skip
+
+
+def load_validation(data: Path, config: DataConfig, size: tuple[int, int]) -> PictureStore:
+    """Read the validation split, stretched to the network's input size.
+
+    Pictures are shrunk with the area filter, masks without grey levels by nearest neighbour.
+    """
+
+    def wanted(name: str) -> bool:
+        if config.validate:
+            return name in config.validate
+        return name not in config.cutouts
+
+    parts = list(_open_sets(data, "validation", wanted))
+    if not parts:
+        raise InputError(f"{data}: none of the validation sets {', '.join(config.validate)}")
+    side = max(size)
+    images, alpha, ignore, aspect, hard, sets = _load(parts, side, config.upper_body, None)
+    rows = [int((i + 0.5) * side / size[0]) for i in range(size[0])]
+    columns = [int((i + 0.5) * side / size[1]) for i in range(size[1])]
+    images, alpha, ignore = (t[:, :, rows][..., columns] for t in (images, alpha, ignore))
+    none = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+    return PictureStore(
+        images, alpha, ignore, aspect, hard, sets, tuple(name for name, _ in parts),
+        torch.zeros(len(images), dtype=torch.bool), torch.ones(len(images)), none, torch.empty(0),
+    )  # fmt: skip
