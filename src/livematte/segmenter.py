@@ -1,0 +1,121 @@
+"""Frame in, matte out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte import weights
+from livematte.engines import Engine, open_engine
+from livematte.errors import ModelError, UsageError
+from livematte.refinement import refine_matte
+from livematte.spec import ModelSpec
+from livematte.transforms import crop_matte, fit_image, resize
+
+__all__ = ["Segmenter", "load"]
+
+_log = logging.getLogger(__name__)
+
+
+class Segmenter:
+    """A model ready to cut people out of pictures.
+
+    Attributes:
+        engine: what runs the model; ``engine.name``, ``engine.device`` and ``engine.threads``
+            tell how.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model says about itself."""
+        return self.engine.spec
+
+    def segment(self, image: NDArray[np.uint8], *, refine: bool = True) -> NDArray[np.float32]:
+        """The matte of a picture.
+
+        Args:
+            image: H×W×3 uint8 RGB.
+            refine: lift the model's matte along the picture's edges; False: bilinearly.
+
+        Returns:
+            H×W float32 alpha in [0, 1]: 1 is person.
+
+        Raises:
+            UsageError: ``image`` is not H×W×3 uint8 or has no pixels.
+            ModelError: the model fails, or answers with NaN or infinity.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+            raise UsageError(
+                f"a picture is H×W×3 uint8 RGB, not {image.dtype} of shape {image.shape}"
+            )
+        height, width = image.shape[:2]
+        matte = self.engine.run(fit_image(image, self.spec))
+        matte = crop_matte(matte, height, width, self.spec)
+        if refine:
+            return refine_matte(matte, image)
+        return resize(matte, height, width).astype(np.float32, copy=False)
+
+
+def load(
+    name_or_path: str | Path | None = None,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    spec: ModelSpec | str | Path | None = None,
+) -> Segmenter:
+    """Open a model; without arguments the bundled default, offline.
+
+    Args:
+        name_or_path: a bundled model's name or a model file.
+        engine: ``auto`` (by the file's suffix), ``onnxruntime`` or ``litert``.
+        device: ``auto``, ``cpu`` or ``cuda``; what was taken is logged, and is
+            ``segmenter.engine.device``.
+        threads: of one run; None leaves the choice to the engine.
+        spec: for a file without one: the spec, or its JSON file.
+
+    Raises:
+        UsageError: no such engine, or fewer than one thread.
+        MissingExtra: the engine is not installed.
+        ModelError: a missing, damaged or foreign file, or one that is not what its digest says.
+        DeviceError: the device cannot be had.
+    """
+    path = _locate(name_or_path)
+    opened = open_engine(
+        path, engine=engine, device=device, threads=threads, spec=_read_spec(spec)
+    )
+    _log.info(
+        "model %s: %s on %s; licence: %s; trained on: %s",
+        opened.spec.name,
+        opened.name,
+        opened.device,
+        opened.spec.licence,
+        opened.spec.training_data,
+    )
+    return Segmenter(opened)
+
+
+def _locate(name_or_path: str | Path | None) -> Path:
+    """A bundled model's file by its name, else the path itself."""
+    if name_or_path is None:
+        return weights.find().path
+    path = Path(name_or_path)
+    if path.suffix or len(path.parts) != 1 or path.exists():
+        return path
+    return weights.find(str(name_or_path)).path
+
+
+def _read_spec(spec: ModelSpec | str | Path | None) -> ModelSpec | None:
+    if spec is None or isinstance(spec, ModelSpec):
+        return spec
+    try:
+        text = Path(spec).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{spec}: cannot be read as a model spec ({error})") from error
+    return ModelSpec.from_json(text, source=str(spec))

@@ -1,0 +1,65 @@
+"""The models that ship: a file, its spec as JSON, and its card as Markdown, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from livematte.errors import ModelError
+from livematte.spec import ModelSpec
+
+__all__ = ["DEFAULT", "BundledModel", "bundled", "find"]
+
+DEFAULT = "livematte"
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """A model of the package, told by the stem of its file.
+
+    Attributes:
+        name: what ``livematte.load`` and ``--model`` take.
+        path: the model file.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The spec beside the file; :class:`ModelError` where it cannot be read."""
+        source = self.path.with_suffix(".json")
+        try:
+            return ModelSpec.from_json(source.read_text(encoding="utf-8"), source=str(source))
+        except OSError as error:
+            raise ModelError(
+                f"{source}: the bundled model's spec cannot be read; install livematte again"
+            ) from error
+
+    @property
+    def card(self) -> str:
+        """The model card (Markdown); empty where there is none."""
+        source = self.path.with_suffix(".md")
+        return source.read_text(encoding="utf-8") if source.is_file() else ""
+
+
+def bundled(folder: Path = _FOLDER) -> tuple[BundledModel, ...]:
+    """The models of the package (or of another folder), the default first, then by name."""
+    files = sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path.stem))
+    return tuple(BundledModel(path.stem, path) for path in files)
+
+
+def find(name: str = DEFAULT, folder: Path = _FOLDER) -> BundledModel:
+    """A bundled model by its name.
+
+    Raises:
+        ModelError: there is none of that name; the message lists those there are.
+    """
+    models = bundled(folder)
+    for model in models:
+        if model.name == name:
+            return model
+    names = ", ".join(model.name for model in models) or "none; install livematte again"
+    raise ModelError(f"no bundled model {name!r} (there are: {names})")
