@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from livematte.data.sample import FloatMatte, RgbImage
+from livematte.engines import Engine
+from livematte.refinement import refine_matte
 from livematte.spec import ModelSpec
+from livematte.transforms import crop_matte, fit_image, lift_matte
 
-__all__ = ["Predictor"]
+__all__ = ["EnginePredictor", "Predictor"]
 
 
 class Predictor(Protocol):
@@ -54,3 +58,35 @@ class Predictor(Protocol):
     def reset(self) -> None:
         """Forget the last image: the next one does not follow it."""
         ...
+
+
+class EnginePredictor:
+    """Runs an engine; its matte is resized bilinearly to the image, or refined along its edges."""
+
+    def __init__(self, engine: Engine, *, refine: bool = False) -> None:
+        self.name = engine.spec.name
+        self.spec = engine.spec
+        self.refined = refine
+        self.engine = engine.name
+        self.device = engine.device
+        self.threads = engine.threads
+        self.run_seconds = 0.0
+        self._engine = engine
+        self._last: FloatMatte | None = None
+
+    def predict(self, image: RgbImage) -> FloatMatte:
+        """See :meth:`Predictor.predict`."""
+        fitted = fit_image(image, self.spec)
+        started = time.perf_counter()
+        matte = self._engine.run(fitted, self._last)
+        self.run_seconds = time.perf_counter() - started
+        if self.spec.prior:
+            self._last = matte
+        height, width = image.shape[:2]
+        if not self.refined:
+            return lift_matte(matte, height, width, self.spec)
+        return refine_matte(crop_matte(matte, height, width, self.spec), image)
+
+    def reset(self) -> None:
+        """See :meth:`Predictor.reset`."""
+        self._last = None
