@@ -1,0 +1,95 @@
+"""Score every model file of a folder on one dataset and print one Markdown table.
+
+    python benchmarks/score_peers.py FOLDER --data DATASET [--specs benchmarks/peers] [-o REPORTS]
+
+A file's spec is SPECS/STEM.json where there is one, else the one it holds or that lies beside it.
+A file that cannot be run gets a line that says why. With -o each model's full report goes into a
+folder of its own. Latencies are of one thread, one model after the other: only their ratios mean
+something on a busy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from livematte.data.datasets import open_dataset
+from livematte.errors import LivematteError
+from livematte.evaluation.evaluator import evaluate
+from livematte.evaluation.files import write_report
+from livematte.evaluation.predictors import EnginePredictor
+from livematte.evaluation.result import EvaluationConfig, EvaluationResult
+from livematte.evaluation.spread import Score
+from livematte.segmenter import load
+
+SUFFIXES = (".onnx", ".tflite")
+HEADER = (
+    "| model | input | file, MB | mean IoU, % | boundary F, % | MAD, ×10⁻³ | ECE, % "
+    "| network, ms | photo to matte, ms |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+)
+
+
+def main() -> None:
+    options = parse()
+    dataset = open_dataset(options.data, split=None if options.split == "all" else options.split)
+    files = [path for path in sorted(options.folder.iterdir()) if path.suffix in SUFFIXES]
+    rows: list[tuple[float, str]] = []
+    failures: list[str] = []
+    for path in files:
+        print(f"{path.name} ...", file=sys.stderr)
+        spec = options.specs / f"{path.stem}.json"
+        try:
+            segmenter = load(path, threads=1, device="cpu", spec=spec if spec.exists() else None)
+            result = evaluate(
+                EnginePredictor(segmenter.engine, refine=options.refine),
+                dataset,
+                EvaluationConfig(limit=options.limit),
+            )
+        except LivematteError as error:
+            failures.append(f"| {path.name} | cannot be scored: {error} |")
+            continue
+        rows.append((result.scores["miou"].value, row(result, path)))
+        if options.output is not None:
+            label = options.data.resolve().name
+            write_report(result, options.output / path.stem, dataset=label, split=dataset.split)
+    images = min(len(dataset), options.limit or len(dataset))
+    print(f"{images} images of {options.data.resolve().name}, one thread, batch 1\n\n{HEADER}")
+    print("\n".join(line for _, line in sorted(rows, reverse=True)))
+    if failures:
+        print("\n| not scored | why |\n|---|---|\n" + "\n".join(failures))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="validation", help="validation, train or all")
+    parser.add_argument("--specs", type=Path, default=Path(__file__).parent / "peers")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--refine", action="store_true", help="after edge-aware refinement")
+    parser.add_argument("-o", "--output", type=Path)
+    return parser.parse_args()
+
+
+def row(result: EvaluationResult, path: Path) -> str:
+    def percent(score: Score) -> str:
+        return f"{100 * score.value:.2f} ({100 * score.low:.1f} – {100 * score.high:.1f})"
+
+    scores, latency = result.scores, result.latency
+    cells = (
+        result.model,
+        f"{result.spec.width}×{result.spec.height}",
+        f"{path.stat().st_size / 1e6:.2f}",
+        percent(scores["miou"]),
+        percent(scores["boundary_f"]),
+        f"{1000 * scores['mad'].value:.1f}",
+        f"{100 * scores['ece'].value:.1f}",
+        f"{latency.run_median:.1f}",
+        f"{latency.call_median:.1f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
