@@ -25,7 +25,9 @@ def _read(path: Path) -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise ModelError(f"{path}: not a checkpoint that can be read safely ({error})") from error
     if not isinstance(content, dict) or "recipe" not in content or "state_dict" not in content:
-        raise ModelError(f"{path}: holds no livematte recipe; is it one of livematte's checkpoints?")
+        raise ModelError(
+            f"{path}: holds no livematte recipe; is it one of livematte's checkpoints?"
+        )
     return content
 
 

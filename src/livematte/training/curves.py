@@ -16,14 +16,16 @@ _PANELS = (
 )
 
 
-def draw_curves(log: Path) -> list[Path]:
-    """Draw ``loss.png``, ``accuracy.png`` and ``rate.png`` beside a ``metrics.csv``.
+def draw_curves(run: Path) -> list[Path]:
+    """Gather the logs of a run and its resumptions, and draw them.
+
+    Writes ``metrics.csv``, ``loss.png``, ``accuracy.png`` and ``rate.png`` into the run's folder.
+    Where a resumed run did an epoch again, its numbers replace the older ones.
 
     Returns:
-        The pictures that were written; none of a column that the log does not have.
+        The pictures that were written; none of a column that the logs do not have.
     """
-    with log.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = _gather(run)
     written = []
     for name, title, columns in _PANELS:
         figure = Figure(figsize=(7, 4), layout="constrained")
@@ -38,7 +40,25 @@ def draw_curves(log: Path) -> list[Path]:
         axes.set_title(title)
         axes.grid(alpha=0.3)
         axes.legend()
-        path = log.with_name(name)
+        path = run / name
         figure.savefig(path, dpi=120)
         written.append(path)
     return written
+
+
+def _gather(run: Path) -> list[dict[str, str]]:
+    """One row per epoch out of ``log/version_*/metrics.csv``, written to ``metrics.csv``."""
+    epochs: dict[int, dict[str, str]] = {}
+    logs = (run / "log").glob("version_*/metrics.csv")
+    for log in sorted(logs, key=lambda path: int(path.parent.name.removeprefix("version_"))):
+        with log.open(newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                filled = {key: value for key, value in row.items() if value}
+                epochs.setdefault(int(row["epoch"]), {}).update(filled)
+    rows = [epochs[epoch] for epoch in sorted(epochs)]
+    columns = sorted({key for row in rows for key in row}, key=lambda key: (key != "epoch", key))
+    with (run / "metrics.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows

@@ -75,7 +75,9 @@ def focal(logit: Tensor, target: Tensor, valid: Tensor, gamma: float = 2.0) -> T
     return masked_mean(entropy * (1 - torch.exp(-entropy)) ** gamma, valid)
 
 
-def _divergence(student: Tensor, teacher_logit: Tensor, valid: Tensor, temperature: float) -> Tensor:
+def _divergence(
+    student: Tensor, teacher_logit: Tensor, valid: Tensor, temperature: float
+) -> Tensor:
     """KL(teacher ‖ student) of two-class distributions given by their logits, × temperature²."""
     goal = teacher_logit.detach() / temperature
     probability = torch.sigmoid(goal)
@@ -131,9 +133,7 @@ def laplacian(logit: Tensor, alpha: Tensor, valid: Tensor, levels: int = 5) -> T
         if min(residual.shape[-2:]) < 4:
             break
         smaller = smooth(residual)[..., ::2, ::2]
-        restored = F.interpolate(
-            smaller, residual.shape[-2:], mode="bilinear", align_corners=False
-        )
+        restored = F.interpolate(smaller, residual.shape[-2:], mode="bilinear", align_corners=False)
         total = total + 2**level * (residual - restored).abs().mean()
         residual = smaller
     return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -65,11 +66,6 @@ class MattingModule(lightning.LightningModule):
         world = self.trainer.world_size if self._trainer is not None else 1
         batch = self.stage_at(epoch).batch_size * world
         return max(1, math.ceil(len(self.training_store) / batch))
-
-    @property
-    def total_steps(self) -> int:
-        """Optimiser steps of the whole recipe."""
-        return sum(self.steps_in(epoch) for epoch in range(self.epoch_ends[-1]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the recipe, so that a checkpoint alone rebuilds its network."""
@@ -149,6 +145,24 @@ class MattingModule(lightning.LightningModule):
             self.log(place, metric.compute(), prog_bar=name == "miou")
             metric.reset()
 
+    def _rate_factor(self) -> Callable[[int], float]:
+        """The rate of each step relative to the first stage's."""
+        schedule, stages = self.recipe.schedule, self.recipe.stages
+        ends = list(itertools.accumulate(self.steps_in(e) for e in range(self.epoch_ends[-1])))
+
+        def factor(step: int) -> float:
+            epoch = min(bisect.bisect_right(ends, step), len(ends) - 1)
+            number = bisect.bisect_right(self.epoch_ends, epoch)
+            first, last = 0, len(ends)
+            if schedule.per_stage:
+                last = self.epoch_ends[number]
+                first = last - stages[number].epochs
+            start = ends[first - 1] if first else 0
+            share = rate_at(schedule, step - start, ends[last - 1] - start, epoch - first)
+            return share * stages[number].rate / stages[0].rate
+
+        return factor
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser and schedule of the recipe."""
         optimiser = make_optimiser(self.network, self.recipe)
@@ -162,14 +176,7 @@ class MattingModule(lightning.LightningModule):
             )
             config: LRSchedulerConfigType = {"scheduler": plateau, "monitor": "val/loss"}  # type: ignore[typeddict-item]
             return {"optimizer": optimiser, "lr_scheduler": config}
-        ends = list(itertools.accumulate(self.steps_in(e) for e in range(self.epoch_ends[-1])))
-
-        def factor(step: int) -> float:
-            epoch = min(bisect.bisect_right(ends, step), len(ends) - 1)
-            rate = rate_at(schedule, step, ends[-1], epoch) * self.stage_at(epoch).rate
-            return rate / self.recipe.stages[0].rate
-
-        by_step = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        by_step = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate_factor())
         return {
             "optimizer": optimiser,
             "lr_scheduler": {"scheduler": by_step, "interval": "step"},  # type: ignore[typeddict-item]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from livematte.errors import UsageError
 from livematte.networks.base import Network, NetworkOutput
 from livematte.training import losses
 from livematte.training.batches import TrainingBatch
@@ -49,6 +50,11 @@ def compute_losses(
     if config.distillation and teacher is not None:
         goal = _in_float(teacher(batch.image, batch.prior if teacher.prior else None)).mask
         add("distillation", losses.distillation(mask, goal, valid))
+    if not found:
+        raise UsageError(
+            "the stage's losses have nothing to score on this network; an edge or coarse loss "
+            "needs a network that has that head"
+        )
     return found
 
 

@@ -99,7 +99,7 @@ class ScheduleConfig:
     ``constant``; ``cosine`` to ``floor`` × rate over all stages; ``steps``: × ``factor`` at each
     of ``milestones`` (epochs), or every ``every`` epochs; ``plateau``: × ``factor`` after
     ``patience`` epochs without a better validation loss, down to ``minimum``. All start with
-    ``warmup`` steps of linear rise.
+    ``warmup`` steps of linear rise. ``per_stage`` counts steps and epochs anew in every stage.
     """
 
     kind: Literal["constant", "cosine", "steps", "plateau"] = "cosine"
@@ -110,6 +110,7 @@ class ScheduleConfig:
     every: int = 0
     patience: int = 10
     minimum: float = 1e-6
+    per_stage: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ def _build(kind: Any, value: Any, place: str) -> Any:
                 return float(value)
             except ValueError:
                 pass
-    elif origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
+    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
         return value
     raise UsageError(f"{place}: {value!r} is not a {kind}")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,8 @@ class RunConfig:
 
     Attributes:
         data: dataset folder, or a folder of sets.
-        output: folder for checkpoints, ``metrics.csv``, curves and ``recipe.yaml``.
+        output: folder for ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, curves, ``recipe.yaml``
+            and ``log/``.
         resume: go on from ``output/last.ckpt``.
         accelerator, devices, nodes, strategy: as Lightning's Trainer takes them.
         max_time: stop after ``DD:HH:MM:SS``; the run can be resumed.
@@ -106,15 +110,16 @@ def _create_network(recipe: Recipe, store: PictureStore) -> Network:
 
 
 def _trainer(recipe: Recipe, config: RunConfig, log: CSVLogger) -> Trainer:
-    checkpoints = ModelCheckpoint(
-        dirpath=config.output,
-        filename="best",
-        monitor="val/miou",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
-    callbacks: list[Callback] = [checkpoints, _Rate()]
+    def keep(name: str, monitor: str | None) -> ModelCheckpoint:
+        return ModelCheckpoint(
+            dirpath=config.output,
+            filename=name,
+            monitor=monitor,
+            mode="max",
+            enable_version_counter=False,
+        )
+
+    callbacks: list[Callback] = [keep("best", "val/miou"), keep("last", None), _Rate()]
     if recipe.ema:
         callbacks.append(_averaging(recipe.ema))
     options: dict[str, Any] = {}
@@ -137,6 +142,20 @@ def _trainer(recipe: Recipe, config: RunConfig, log: CSVLogger) -> Trainer:
         log_every_n_steps=1,
         **options,
     )
+
+
+@contextlib.contextmanager
+def _without_known_notes() -> Iterator[None]:
+    """Keep notes away that do not apply: loaders only count, and the run's folder is ours."""
+    with warnings.catch_warnings():
+        for note in (
+            "Checkpoint directory .* exists and is not empty",
+            ".*does not have many workers",
+            r".*isinstance\(treespec, LeafSpec\)",
+            "The number of training batches",
+        ):
+            warnings.filterwarnings("ignore", message=note)
+        yield
 
 
 def train(recipe: Recipe, config: RunConfig, *, progress: Progress | None = None) -> RunResult:
@@ -165,12 +184,13 @@ def train(recipe: Recipe, config: RunConfig, *, progress: Progress | None = None
     module = MattingModule(network, recipe, training, validation, teacher)
     config.output.mkdir(parents=True, exist_ok=True)
     (config.output / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    log = CSVLogger(config.output, name="", version="log", flush_logs_every_n_steps=1)
-    trainer = _trainer(recipe, config, log)
-    trainer.fit(module, ckpt_path=last if config.resume else None, weights_only=True)
-    checkpoint = trainer.checkpoint_callback
+    log = CSVLogger(config.output, name="log", flush_logs_every_n_steps=1)
+    with _without_known_notes():
+        trainer = _trainer(recipe, config, log)
+        trainer.fit(module, ckpt_path=last if config.resume else None, weights_only=True)
+    checkpoint = trainer.checkpoint_callbacks[0]
     assert isinstance(checkpoint, ModelCheckpoint)
-    curves = draw_curves(Path(log.log_dir) / "metrics.csv") if trainer.is_global_zero else []
+    curves = draw_curves(config.output) if trainer.is_global_zero else []
     score = checkpoint.best_model_score
     return RunResult(
         best=Path(checkpoint.best_model_path),

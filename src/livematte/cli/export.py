@@ -1,0 +1,64 @@
+"""``livematte export``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from livematte.errors import UsageError
+
+__all__ = ["command"]
+
+
+def command(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that livematte train wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
+    size: Annotated[
+        str | None, typer.Option(help="HEIGHTxWIDTH of the input; default as trained.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The model's name; default the recipe's.")
+    ] = None,
+    photo: Annotated[
+        Path | None, typer.Option(help="Picture to compare on; default is noise.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unknown",
+    training_data: Annotated[
+        str, typer.Option(help="What they were trained on, and its terms.")
+    ] = "unknown",
+    tolerance: Annotated[float, typer.Option(help="Largest difference from torch.")] = 1e-3,
+) -> None:
+    """Export a trained network to ONNX, with its spec inside and beside it."""
+    from livematte.export.onnx import export_onnx  # noqa: PLC0415
+    from livematte.images import read_image  # noqa: PLC0415
+    from livematte.spec import ModelSpec  # noqa: PLC0415
+    from livematte.training.checkpoint import load_network, load_recipe_of  # noqa: PLC0415
+    from livematte.transforms import fit_image  # noqa: PLC0415
+
+    if output.suffix != ".onnx":
+        raise UsageError(f"{output}: only .onnx files can be written")
+    recipe = load_recipe_of(checkpoint)
+    height, width = _parse_size(size) if size else recipe.stages[-1].size
+    spec = ModelSpec(
+        name=name or recipe.name,
+        height=height,
+        width=width,
+        prior=recipe.prior,
+        licence=licence,
+        training_data=training_data,
+    )
+    picture = None if photo is None else fit_image(read_image(photo).rgb, spec)[0]
+    report = export_onnx(load_network(checkpoint), spec, output, photo=picture, tolerance=tolerance)
+    spec = replace(report.spec, metrics={})
+    print(f"{report.path}  largest difference {report.largest:.2g}, mean {report.mean:.2g}")
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError as error:
+        raise UsageError(f"--size {text}: expected HEIGHTxWIDTH, such as 256x256") from error
+    return height, width

@@ -1,0 +1,1 @@
+"""Exports: one file per target, each self-contained and carrying its spec."""

@@ -1,0 +1,87 @@
+"""Batches are a function of seed, step and process; composites keep their truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from livematte.data.augment import AugmentConfig, Augmenter, Batch
+from livematte.data.composite import composite
+from livematte.training.batches import BatchMaker, TrainingBatch, seed_step
+from livematte.training.recipe import Recipe
+from livematte.training.store import load_training
+
+
+def draw(maker: BatchMaker, recipe: Recipe, seed: int, step: int, rank: int) -> TrainingBatch:
+    seed_step(seed, step, rank)
+    return maker(recipe.stages[0])
+
+
+def test_same_step_same_batch(composites: Path, tiny: Recipe) -> None:
+    maker = BatchMaker(load_training(composites, tiny.data), tiny)
+    first, again = draw(maker, tiny, 1, 5, 0), draw(maker, tiny, 1, 5, 0)
+    assert torch.equal(first.image, again.image)
+    for other in ((2, 5, 0), (1, 6, 0), (1, 5, 1)):
+        assert not torch.equal(first.image, draw(maker, tiny, *other).image)
+
+
+def test_prior_networks_get_a_prior_of_the_matte(composites: Path, tiny: Recipe) -> None:
+    recipe = replace(tiny, prior=True, data=replace(tiny.data, prior_p=1.0))
+    batch = draw(BatchMaker(load_training(composites, recipe.data), recipe), recipe, 1, 0, 0)
+    assert batch.prior is not None
+    assert batch.prior.shape == batch.alpha.shape
+    overlap = ((batch.prior > 0.5) & (batch.alpha > 0.5)).sum() / (batch.alpha > 0.5).sum()
+    assert 0.5 < overlap < 1.0
+
+
+def test_hard_masks_stay_hard_and_ignored_pixels_move_along(tiny: Recipe) -> None:
+    images = torch.randint(0, 255, (4, 3, 64, 64), dtype=torch.uint8)
+    alpha = torch.zeros(4, 1, 64, 64, dtype=torch.uint8)
+    alpha[..., 20:50, 10:40] = 255
+    ignore = alpha > 0
+    torch.manual_seed(0)
+    batch = Augmenter(AugmentConfig(), (48, 48)).geometry(
+        images, alpha, ignore, torch.ones(4), torch.ones(4, dtype=torch.bool)
+    )
+    assert set(batch.alpha.unique().tolist()) <= {0.0, 1.0}
+    assert torch.equal(batch.ignore, batch.alpha > 0.5)
+
+
+@pytest.mark.parametrize(
+    "name", [f for f in AugmentConfig.__dataclass_fields__ if f.endswith("_p") and f != "flip_p"]
+)
+def test_every_distortion_changes_the_picture_and_stays_in_range(name: str) -> None:
+    none = AugmentConfig(
+        brightness=0, contrast=0, saturation=0, local_light=0, temperature=0, dark_p=0,
+        gaussian_p=0, motion_p=0, median_p=0, noise_p=0, jpeg_p=0, grey_p=0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    image = torch.rand(2, 3, 32, 40)
+    untouched = Augmenter(none, (32, 40)).texture(image)
+    torch.testing.assert_close(untouched, image, atol=1e-3, rtol=0)
+    changed = Augmenter(replace(none, **{name: 1.0}), (32, 40)).texture(image)
+    assert (changed - image).abs().mean() > 0.01
+    assert 0 <= changed.min() <= changed.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "local_light"])
+def test_colour_strength_of_zero_is_none_and_of_half_is_some(name: str) -> None:
+    torch.manual_seed(0)
+    image = torch.rand(2, 3, 16, 16) * 0.5 + 0.2
+    off = {f: 0.0 for f in AugmentConfig.__dataclass_fields__ if f not in ("scale", "jpeg")}
+    changed = Augmenter(AugmentConfig(**{**off, name: 0.5}), (16, 16)).texture(image)  # type: ignore[arg-type]
+    assert (changed - image).abs().max() > 0.01
+
+
+def test_composite_shows_the_person_inside_and_the_room_outside() -> None:
+    person, room = torch.full((1, 3, 32, 32), 0.9), torch.full((1, 3, 32, 32), 0.1)
+    alpha = torch.zeros(1, 1, 32, 32)
+    alpha[..., 8:24, 8:24] = 1
+    made = composite(Batch(person, alpha, alpha.bool()), room, match=0.0)
+    assert made.image[0, 0, 16, 16].item() == pytest.approx(0.9)
+    assert made.image[0, 0, 2, 2].item() == pytest.approx(0.1)
+    mixed = made.image[0, 0] * 1.0
+    torch.testing.assert_close(mixed, 0.1 + 0.8 * made.alpha[0, 0])
