@@ -3,7 +3,8 @@
 In this order: the lists that the dataset itself ships; a ``splits.json`` in the dataset's folder or
 beside it, ``{"set": {"validation": ["name", ...], "excluded": ["name", ...]}}``; else one name in
 ten, picked by its hash, so that the choice stays the same when pictures are added. Excluded names
-belong to no split: twins of validation pictures, for instance, which ``livematte data check`` finds.
+belong to no split: the twins of validation pictures, for instance, which ``livematte data check``
+finds.
 """
 
 from __future__ import annotations
