@@ -24,7 +24,8 @@ def run(recipe: Recipe, data: Path, output: Path, *, resume: bool = False) -> Ru
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
     content = torch.load(path, weights_only=True)
-    return {**content["state_dict"], **{f"own.{k}": v for k, v in content.get("current_model_state", {}).items()}}  # fmt: skip
+    own = content.get("current_model_state", {})
+    return {**content["state_dict"], **{f"own.{key}": value for key, value in own.items()}}
 
 
 def test_tiny_network_overfits_eight_composites(
@@ -98,7 +99,8 @@ def test_two_stages_and_a_frozen_encoder(composites: Path, tiny: Recipe, tmp_pat
     frozen = replace(tiny.stages[0], epochs=1, freeze_encoder=True)
     result = run(replace(tiny, ema=0.0, stages=(frozen,)), composites, tmp_path / "frozen")
     torch.manual_seed(0)
-    start = run(replace(tiny, ema=0.0, stages=(replace(frozen, rate=1e-9),)), composites, tmp_path / "start")  # fmt: skip
+    unmoved = replace(tiny, ema=0.0, stages=(replace(frozen, rate=1e-9),))
+    start = run(unmoved, composites, tmp_path / "start")
     first, second = weights(result.last), weights(start.last)
     encoder = [key for key in first if key.startswith("network.encoder.")]
     assert all(torch.equal(first[key], second[key]) for key in encoder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,8 +31,9 @@ def command(
     tolerance: Annotated[float, typer.Option(help="Largest difference from torch.")] = 1e-3,
 ) -> None:
     """Export a trained network to ONNX, with its spec inside and beside it."""
-    from livematte.export.onnx import export_onnx  # noqa: PLC0415
     from livematte.images import read_image  # noqa: PLC0415
+
+    from livematte.export.onnx import export_onnx  # noqa: PLC0415
     from livematte.spec import ModelSpec  # noqa: PLC0415
     from livematte.training.checkpoint import load_network, load_recipe_of  # noqa: PLC0415
     from livematte.transforms import fit_image  # noqa: PLC0415
@@ -52,7 +52,6 @@ def command(
     )
     picture = None if photo is None else fit_image(read_image(photo).rgb, spec)[0]
     report = export_onnx(load_network(checkpoint), spec, output, photo=picture, tolerance=tolerance)
-    spec = replace(report.spec, metrics={})
     print(f"{report.path}  largest difference {report.largest:.2g}, mean {report.mean:.2g}")
 
 

@@ -194,8 +194,8 @@ class Augmenter:
             (config.motion_p, _motion),
         ):
             image = _sometimes(image, chance, change)
-        chance = torch.rand(n, device=device) < config.noise_p
-        image = _where(image, chance | dark, self._noise)
+        noisy = torch.rand(n, device=device) < config.noise_p
+        image = _where(image, noisy | dark, self._noise)
         image = _sometimes(image, config.jpeg_p, self._compress)
         return image.clamp(0, 1)
 

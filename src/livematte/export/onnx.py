@@ -1,11 +1,10 @@
-"""Export to ONNX: everything inside the graph, the spec in its metadata, checked before it lands."""
+"""Export to ONNX: everything inside the graph, the spec in its metadata, checked first."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -88,8 +87,8 @@ def export_onnx(
             final = spec.with_digest(draft)
             sidecar = Path(folder) / "model.json"
             sidecar.write_text(final.to_json(), encoding="utf-8")
-            os.replace(draft, path)
-            os.replace(sidecar, path.with_suffix(".json"))
+            draft.replace(path)
+            sidecar.replace(path.with_suffix(".json"))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     return ExportReport(path, final, largest, mean)
@@ -141,7 +140,7 @@ def _compare(
     """Largest and mean difference between torch and the file, through the engine users run."""
     with torch.no_grad():
         wanted = graph(*inputs)[0, 0].numpy()
-    engine = OnnxRuntimeEngine(file, threads=1)
+    engine = OnnxRuntimeEngine(file, file.read_bytes(), None, device="cpu", threads=1)
     arrays = [x[0].permute(1, 2, 0).numpy() for x in inputs]
     prior = arrays[1][..., 0] if len(arrays) == 2 else None
     difference = np.abs(engine.run(arrays[0], prior) - wanted)

@@ -7,6 +7,7 @@ checkpoint where there is internet. A narrower or wider encoder takes the channe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,8 @@ def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> N
 
 def _refit(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     assert isinstance(module, nn.BatchNorm2d)
-    assert module.running_mean is not None and module.running_var is not None
+    assert module.running_mean is not None
+    assert module.running_var is not None
     variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
     module.running_mean.copy_(mean)
     module.running_var.copy_(variance)
@@ -119,14 +121,16 @@ def _refit(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 def _copy(source: _Convolution, target: ConvNormAct) -> None:
     """Copy the shared channels; added inputs start without effect, added outputs as they were."""
     convolution, norm = target[0], target[1]
-    assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
     kernel = torch.from_numpy(np.ascontiguousarray(source.kernel, dtype=np.float32))
     outputs = min(kernel.shape[0], convolution.weight.shape[0])
     inputs = min(kernel.shape[1], convolution.weight.shape[1])
     with torch.no_grad():
         convolution.weight[:outputs] = 0.0
         convolution.weight[:outputs, :inputs] = kernel[:outputs, :inputs]
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         for tensor, values in (
             (norm.weight, source.scale),
             (norm.bias, source.shift),
@@ -162,7 +166,7 @@ def _read_tflite(path: Path) -> dict[str, _Convolution]:
 
     def constant(index: int) -> Array:
         parameters = details[index]["quantization_parameters"]
-        values = interpreter.get_tensor(index).astype(np.float32)
+        values: Array = interpreter.get_tensor(index).astype(np.float32)
         if not len(parameters["scales"]):
             return values
         shape = [1] * values.ndim
@@ -193,9 +197,11 @@ def _read_keras(path: Path) -> dict[str, _Convolution]:
     tensors: dict[str, Array] = {}
     with h5py.File(path) as file:
         file.visititems(
-            lambda name, item: tensors.__setitem__("/".join(name.split("/")[-2:]), item[()])
-            if hasattr(item, "shape")
-            else None
+            lambda name, item: (
+                tensors.__setitem__("/".join(name.split("/")[-2:]), item[()])
+                if hasattr(item, "shape")
+                else None
+            )
         )
     found = {}
     for place in _places():
@@ -226,16 +232,13 @@ def _read_timm(name: str) -> dict[str, _Convolution]:
     modules = list(model.modules())
     pairs = [
         (a, b)
-        for a, b in zip(modules, modules[1:], strict=False)
+        for a, b in itertools.pairwise(modules)
         if isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d)
     ]
-    return {
-        place: _Convolution(
-            convolution.weight.detach().numpy(),
-            norm.weight.detach().numpy(),
-            norm.bias.detach().numpy(),
-            norm.running_mean.numpy(),
-            norm.running_var.numpy(),
-        )
-        for place, (convolution, norm) in zip(_places(), pairs, strict=False)
-    }
+    found = {}
+    for place, (convolution, norm) in zip(_places(), pairs, strict=False):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        tensors = (convolution.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        found[place] = _Convolution(*(tensor.detach().numpy() for tensor in tensors))
+    return found

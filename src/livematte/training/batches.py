@@ -52,7 +52,7 @@ class BatchMaker:
 
     def __call__(self, stage: Stage) -> TrainingBatch:
         """Make one batch for a stage; draws from torch's global generator."""
-        store, data = self.store, self.recipe.data
+        store = self.store
         augmenter = Augmenter(self.recipe.augment, stage.size)
         drawn = torch.multinomial(store.weights.cpu(), stage.batch_size, replacement=True)
         index = drawn.to(store.images.device)

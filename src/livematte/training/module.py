@@ -52,9 +52,8 @@ class MattingModule(lightning.LightningModule):
         # Kept out of the module tree: a teacher is neither trained, averaged nor saved.
         self._teacher = [teacher]
         self.epoch_ends = list(itertools.accumulate(stage.epochs for stage in recipe.stages))
-        self.scores = nn.ModuleDict(
-            {name: MeanMetric() for name in ("loss", "miou", "accuracy", *validation.names)}
-        )
+        self._scores = {name: MeanMetric() for name in ("loss", "miou", "accuracy")}
+        self._scores |= {f"miou/{name}": MeanMetric() for name in validation.names}
 
     def stage_at(self, epoch: int) -> Stage:
         """The stage that an epoch belongs to."""
@@ -76,6 +75,8 @@ class MattingModule(lightning.LightningModule):
         self.training_store = self.training_store.to(self.device)
         self.validation_store = self.validation_store.to(self.device)
         self._batches = BatchMaker(self.training_store, self.recipe)
+        for metric in self._scores.values():
+            metric.to(self.device)
         if self._teacher[0] is not None:
             self._teacher[0].to(self.device).eval().requires_grad_(False)
 
@@ -128,21 +129,19 @@ class MattingModule(lightning.LightningModule):
         alpha, valid = store.alpha[some].float() / 255, (~store.ignore[some]).float()
         prior = torch.zeros_like(alpha) if self.recipe.prior else None
         logit = self.network(image, prior).mask.float()
-        self.scores["loss"].update(losses.cross_entropy(logit, alpha, valid))
-        miou, accuracy = _scores(logit > 0, alpha > 0.5, valid)
-        self.scores["miou"].update(miou)
-        self.scores["accuracy"].update(accuracy)
+        self._scores["loss"].update(losses.cross_entropy(logit, alpha, valid))
+        miou, accuracy = _score(logit > 0, alpha > 0.5, valid)
+        self._scores["miou"].update(miou)
+        self._scores["accuracy"].update(accuracy)
         for number, name in enumerate(store.names):
             chosen = store.sets[some] == number
             if chosen.any():
-                self.scores[name].update(miou[chosen])
+                self._scores[f"miou/{name}"].update(miou[chosen])
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over pictures, of all sets and of each."""
-        for name, metric in self.scores.items():
-            assert isinstance(metric, MeanMetric)
-            place = f"val/{name}" if name in ("loss", "miou", "accuracy") else f"val/miou/{name}"
-            self.log(place, metric.compute(), prog_bar=name == "miou")
+        for name, metric in self._scores.items():
+            self.log(f"val/{name}", metric.compute(), prog_bar=name == "miou")
             metric.reset()
 
     def _rate_factor(self) -> Callable[[int], float]:
@@ -174,16 +173,16 @@ class MattingModule(lightning.LightningModule):
                 patience=schedule.patience,
                 min_lr=schedule.minimum,
             )
-            config: LRSchedulerConfigType = {"scheduler": plateau, "monitor": "val/loss"}  # type: ignore[typeddict-item]
+            config: LRSchedulerConfigType = {"scheduler": plateau, "monitor": "val/loss"}
             return {"optimizer": optimiser, "lr_scheduler": config}
         by_step = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate_factor())
         return {
             "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": by_step, "interval": "step"},  # type: ignore[typeddict-item]
+            "lr_scheduler": {"scheduler": by_step, "interval": "step"},
         }
 
 
-def _scores(predicted: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def _score(predicted: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Mean IoU of person and background, and accuracy, per picture (N)."""
     known = valid.bool()
 

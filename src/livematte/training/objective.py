@@ -67,7 +67,7 @@ def _coarse(
     logit: Tensor, alpha: Tensor, valid: Tensor, config: LossConfig
 ) -> tuple[Tensor, Tensor]:
     """Cross-entropy at the encoder's size, and half of it again over the band (SINet)."""
-    size = logit.shape[-2:]
+    size = (logit.shape[-2], logit.shape[-1])
     small = (F.adaptive_avg_pool2d(alpha, size) > 0.5).to(alpha.dtype)
     known = (F.adaptive_avg_pool2d(valid, size) > 0.999).to(valid.dtype)
     band = losses.boundary_cross_entropy(logit, small, known, config.coarse_kernel)

@@ -168,7 +168,7 @@ class Recipe:
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     data: DataConfig = DataConfig()
-    augment: AugmentConfig = AugmentConfig()
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def to_yaml(self) -> str:
         """The recipe as YAML that :func:`load_recipe` reads back."""

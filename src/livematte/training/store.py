@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from livematte.data.datasets import Backgrounds, ConcatDataset, Dataset, open_dataset
@@ -18,6 +20,7 @@ from livematte.training.recipe import DataConfig
 
 __all__ = ["PictureStore", "load_training", "load_validation"]
 
+Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 
 
@@ -60,8 +63,8 @@ class PictureStore:
 
     def to(self, device: torch.device) -> PictureStore:
         """The same pictures on a device."""
-        moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}
-        return PictureStore(**moved)
+        tensors = {name: v.to(device) for name, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **tensors)  # type: ignore[arg-type]
 
 
 def _open_sets(
@@ -91,9 +94,10 @@ def _upper_half(sample: Sample) -> Sample:
     return Sample(sample.image[box], sample.alpha[box], ignore, sample.name, sample.soft)
 
 
-def _square(sample: Sample, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _square(sample: Sample, side: int) -> tuple[Array, Array, Array]:
     """Stretch picture, matte and ignore mask to side×side; hard masks stay hard."""
     size = (side, side)
+    ignore: Array
     image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA)
     kind = cv2.INTER_AREA if sample.soft else cv2.INTER_NEAREST_EXACT
     alpha = cv2.resize(np.round(sample.alpha * 255).astype(np.uint8), size, interpolation=kind)
