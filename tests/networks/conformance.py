@@ -99,6 +99,17 @@ class NetworkConformance:
             for mean, std in zip(network.mean, network.std, strict=True):
                 assert abs((value - mean) / std) < 3
 
+    def test_calls_its_encoder_as_a_module(self) -> None:
+        """Freezing and calibrating find it by this name and hook into its call."""
+        network = self.create().eval()
+        if not hasattr(network, "encoder"):
+            pytest.skip("has no encoder apart from its decoder")
+        calls: list[int] = []
+        assert isinstance(network.encoder, nn.Module)
+        network.encoder.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs)))
+        self.run(network, self.image())
+        assert calls == [1]
+
     @pytest.mark.parametrize("batch", [1, 3])
     def test_answers_at_the_size_of_the_input(self, batch: int) -> None:
         output = self.run(self.create_settled(), self.image(batch))

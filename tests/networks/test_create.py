@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from livematte import networks
-from livematte.errors import InputError, UsageError
+from livematte.errors import ModelError, UsageError
 
 
 def test_names_are_sorted() -> None:
@@ -47,7 +47,7 @@ def test_image_weights_start_a_video_network(tmp_path: Path) -> None:
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(networks.create("sinet").state_dict(), tmp_path / "sinet.pt")
-    with pytest.raises(InputError, match=r"sinet\.pt: not the weights of this PrismaNet"):
+    with pytest.raises(ModelError, match=r"sinet\.pt: not the weights of this PrismaNet"):
         networks.create("prisma-net", pretrained=tmp_path / "sinet.pt")
 
 
@@ -57,16 +57,16 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 def test_broken_weights_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "broken.pt"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"broken\.pt: {message}"):
+    with pytest.raises(ModelError, match=rf"broken\.pt: {message}"):
         networks.create("sinet", pretrained=path)
 
 
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"absent\.pt: no such checkpoint"):
+    with pytest.raises(ModelError, match=r"absent\.pt: no such checkpoint"):
         networks.create("sinet", pretrained=tmp_path / "absent.pt")
 
 
 def test_weights_that_run_code_are_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {}, "hook": print}, tmp_path / "code.ckpt")
-    with pytest.raises(InputError, match="read safely"):
+    with pytest.raises(ModelError, match="read safely"):
         networks.create("sinet", pretrained=tmp_path / "code.ckpt")

@@ -59,7 +59,8 @@ def create(
 
     Raises:
         UsageError: unknown name, or an option the network does not have.
-        InputError: the weights cannot be used.
+        ModelError: a checkpoint is missing, damaged, or of another network.
+        InputError: an encoder's starting weights cannot be used.
     """
     entry = _REGISTRY.get(name)
     if entry is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from livematte.errors import InputError
+from livematte.errors import ModelError
 
 __all__ = ["SUFFIXES", "load_weights"]
 
@@ -24,18 +24,18 @@ def load_weights(network: nn.Module, path: Path) -> None:
     zero, so that it first computes what the old one did.
 
     Raises:
-        InputError: the file is missing, not a checkpoint, or of another network.
+        ModelError: the file is missing, not a checkpoint, or of another network.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint")
+        raise ModelError(f"{path}: no such checkpoint")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: not a checkpoint that can be read safely ({error})") from error
+        raise ModelError(f"{path}: not a checkpoint that can be read safely ({error})") from error
     if isinstance(content, dict):
         content = content.get("state_dict", content)
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no state dict")
+        raise ModelError(f"{path}: holds no state dict")
     if any(str(key).startswith(_PREFIX) for key in content):
         content = {
             key.removeprefix(_PREFIX): value
@@ -46,7 +46,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         network.load_state_dict(_with_prior_channel(content, network.state_dict()))
     except RuntimeError as error:
         name = type(network).__name__
-        raise InputError(f"{path}: not the weights of this {name}: {error}") from error
+        raise ModelError(f"{path}: not the weights of this {name}: {error}") from error
 
 
 def _with_prior_channel(source: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,22 +14,37 @@ from livematte.networks.base import Network
 
 __all__ = ["count_folded_parameters", "count_macs", "count_parameters", "folded_norms"]
 
+Convolution = nn.Conv2d | nn.ConvTranspose2d
+
 
 def count_parameters(network: nn.Module) -> int:
     """Trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def folded_norms(network: nn.Module) -> list[tuple[nn.Module, nn.BatchNorm2d]]:
-    """Each batch norm that stands right behind a convolution, with that convolution."""
-    return [
-        (first, second)
-        for first, second in pairwise(network.modules())
-        if isinstance(first, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(second, nn.BatchNorm2d)
-    ]
+def folded_norms(network: Network) -> list[tuple[Convolution, nn.BatchNorm2d]]:
+    """Each batch norm that a convolution feeds directly, with that convolution."""
+    fed_by: dict[int, tuple[Tensor, str]] = {}
+    pairs: list[tuple[str, str]] = []
+
+    def note(name: str, module: nn.Module, value: Tensor, output: Tensor) -> None:
+        if isinstance(module, Convolution):
+            fed_by[id(output)] = (output, name)  # the tensor is kept, or its id would be reused
+        elif isinstance(module, nn.BatchNorm2d) and id(value) in fed_by:
+            pairs.append((fed_by[id(value)][1], name))
+
+    _dry_run(network, network.default_size, note)
+    modules = dict(network.named_modules())
+    found: list[tuple[Convolution, nn.BatchNorm2d]] = []
+    for first, second in pairs:
+        convolution, norm = modules[first], modules[second]
+        assert isinstance(convolution, Convolution)
+        assert isinstance(norm, nn.BatchNorm2d)
+        found.append((convolution, norm))
+    return found
 
 
-def count_folded_parameters(network: nn.Module, *, transposed: bool = True) -> int:
+def count_folded_parameters(network: Network, *, transposed: bool = True) -> int:
     """Parameters of the exported network, whose batch norms are folded into its convolutions.
 
     Args:
@@ -51,8 +66,7 @@ def count_macs(network: Network, size: tuple[int, int]) -> int:
     """Multiply-accumulates of one image in convolutions and linear layers, in inference.
 
     A transposed convolution is counted by its input: each pixel there touches the whole kernel.
-    Norms, activations and resizing are not counted. Nothing is computed: the network runs on
-    PyTorch's meta device.
+    Norms, activations and resizing are not counted.
 
     Args:
         network: the network; left as it is.
@@ -60,23 +74,37 @@ def count_macs(network: Network, size: tuple[int, int]) -> int:
     """
     total = 0
 
-    def add(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def add(_: str, module: nn.Module, value: Tensor, output: Tensor) -> None:
         nonlocal total
         if isinstance(module, nn.Linear):
             total += output.numel() * module.in_features
         elif isinstance(module, nn.ConvTranspose2d):
             window = math.prod(module.kernel_size)
-            total += inputs[0].numel() * window * module.out_channels // module.groups
+            total += value.numel() * window * module.out_channels // module.groups
         elif isinstance(module, nn.Conv2d):
             window = math.prod(module.kernel_size)
             total += output.numel() * window * module.in_channels // module.groups
 
+    _dry_run(network, size, add)
+    return total
+
+
+def _dry_run(
+    network: Network, size: tuple[int, int], see: Callable[[str, nn.Module, Tensor, Tensor], None]
+) -> None:
+    """Show each layer with its name, input and output, of one image in inference.
+
+    Nothing is computed but shapes: a copy of the network runs on PyTorch's meta device.
+    """
     twin = copy.deepcopy(network).to("meta").eval()
-    for module in twin.modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            module.register_forward_hook(add)
+
+    def hook(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        see(name, module, inputs[0], output)
+
+    for name, module in twin.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
+            module.register_forward_hook(partial(hook, name))
     image = torch.empty(1, 3, *size, device="meta")
     prior = torch.empty(1, 1, *size, device="meta") if network.prior else None
     with torch.no_grad():
         twin(image, prior)
-    return total

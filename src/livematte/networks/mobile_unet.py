@@ -12,6 +12,15 @@ from livematte.networks.mobilenet_v2 import MobileNetV2
 __all__ = ["MobileUNet"]
 
 
+class _ExpansionEncoder(MobileNetV2):
+    """MobileNetV2 that answers with what its halving blocks expand their input to."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The expansions at 1/2, 1/4, 1/8 and 1/16, and the last block's output at 1/32."""
+        deepest, skips = expansion_skips(self.blocks, self.stem(x))
+        return [*skips, deepest]
+
+
 class MobileUNet(Network):
     """Mobile-UNet with its transposed-convolution or its bilinear decoder.
 
@@ -29,7 +38,7 @@ class MobileUNet(Network):
         self, *, prior: bool = False, width: float = 0.5, upsampling: UNetUpsampling = "transposed"
     ) -> None:
         super().__init__(prior=prior)
-        self.encoder = MobileNetV2(self.in_channels, width=width, eps=1e-3)
+        self.encoder = _ExpansionEncoder(self.in_channels, width=width, eps=1e-3)
         *shallower, deepest = self.encoder.channels
         self.decoder = UNetDecoder(
             deepest,
@@ -40,5 +49,5 @@ class MobileUNet(Network):
         initialise(self)
 
     def predict(self, x: Tensor) -> NetworkOutput:
-        x, skips = expansion_skips(self.encoder.blocks, self.encoder.stem(x))
-        return NetworkOutput(self.decoder(x, skips[::-1]))
+        *skips, deepest = self.encoder(x)
+        return NetworkOutput(self.decoder(deepest, skips[::-1]))

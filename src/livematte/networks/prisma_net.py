@@ -51,11 +51,11 @@ class PrismaNet(Network):
 
     def __init__(self, *, prior: bool = False) -> None:
         super().__init__(prior=prior)
-        self.encoder = nn.ModuleList()
+        self.downs = nn.ModuleList()
         inputs = self.in_channels
         for level, (channels, count) in enumerate(_DOWN):
             conv = nn.Conv2d(inputs, channels, 3, stride=1 if level == 0 else 2, padding=1)
-            self.encoder.append(nn.Sequential(conv, _residuals(channels, count)))
+            self.downs.append(nn.Sequential(conv, _residuals(channels, count)))
             inputs = channels
         self.ups = nn.ModuleList()
         self.residuals = nn.ModuleList()
@@ -68,7 +68,7 @@ class PrismaNet(Network):
 
     def predict(self, x: Tensor) -> NetworkOutput:
         skips: list[Tensor] = []
-        for level in self.encoder:
+        for level in self.downs:
             x = level(x)
             skips.append(x)
         *shallower, x = skips

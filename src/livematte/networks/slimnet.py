@@ -140,10 +140,10 @@ class SlimNet(Network):
             nn.PReLU(8),
             nn.Conv2d(8, _STEM, 2, stride=2),
         )
-        self.encoder = nn.ModuleList()
+        self.bottlenecks = nn.ModuleList()
         inputs = _STEM
         for block in _BLOCKS:
-            self.encoder.append(_EncoderBottleneck(inputs, block))
+            self.bottlenecks.append(_EncoderBottleneck(inputs, block))
             inputs = block.outer
         self.decoder = nn.ModuleList(
             [
@@ -165,7 +165,7 @@ class SlimNet(Network):
         pooled: list[Tensor] = []
         activated: list[Tensor | None] = []
         after_halving = False
-        for bottleneck in self.encoder:
+        for bottleneck in self.bottlenecks:
             assert isinstance(bottleneck, _EncoderBottleneck)
             encoding: _Encoding = bottleneck(x)
             x = encoding.out
