@@ -11,10 +11,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from livematte import networks
 from livematte.cli.eval import command
 from livematte.errors import InputError, LivematteError, ModelError, OutputError, UsageError
 from livematte.evaluation.report import SCORES
 from livematte.spec import ModelSpec
+from livematte.training.recipe import load_recipe
 
 onnx = pytest.importorskip("onnx")
 
@@ -149,3 +151,17 @@ def test_bad_requests_name_what_is_wrong(
     result = run(*(places.get(argument, argument) for argument in arguments))
     assert isinstance(result.exception, error)
     assert message in str(result.exception)
+
+
+def test_a_checkpoint_runs_in_torch(tmp_path: Path, data: Path) -> None:
+    torch = pytest.importorskip("torch")
+    recipe = load_recipe("livematte", ["stages.0.size=[64,64]"])
+    network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    path = tmp_path / "run.ckpt"
+    torch.save({"recipe": recipe.to_yaml(), "state_dict": weights}, path)
+    result = run(path, "--data", data, "--split", "all", "--limit", "1", "--json")
+    report = json.loads(result.stdout)
+    assert report["engine"]["engine"] == "torch"
+    assert (report["spec"]["height"], report["spec"]["width"]) == recipe.stages[-1].size
+    assert report["model"] == "livematte"

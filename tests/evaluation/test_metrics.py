@@ -144,9 +144,11 @@ def test_boundary_f_is_undefined_where_a_void_band_hides_the_outline() -> None:
     truth = square(30, 30, 10, 10, 10)
     ignore = square(30, 30, 7, 7, 16) - square(30, 30, 13, 13, 4) > 0
     assert math.isnan(metrics.boundary_f(truth, truth, ignore))
-    half = ignore.copy()
-    half[:, 15:] = False
-    assert metrics.boundary_f(truth, truth, half) == 1
+    corner = ignore.copy()
+    corner[13:] = False
+    corner[:, 13:] = False
+    assert metrics.boundary_f(truth, truth, corner) == 1
+    assert metrics.boundary_f(np.roll(truth, 3, 0), truth, corner) < 1
 
 
 def slow_gradient_error(prediction: np.ndarray, truth: np.ndarray, sigma: float = 1.4) -> float:

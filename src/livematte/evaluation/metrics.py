@@ -149,8 +149,8 @@ def boundary_f(
     diagonal, rounded up; here the default is :func:`boundary_tolerance`.
 
     1 when neither side has an outline, 0 when only one has. Outline pixels within ``tolerance``
-    of an ignored pixel are not counted, for their counterpart may be hidden; NaN when that leaves
-    nothing of a true outline (sets that draw a void band around every object).
+    of an ignored pixel are not counted, for their counterpart may be hidden; NaN when that hides
+    most of the true outline (sets that draw a void band around every object).
     """
     _check_shapes(prediction, truth, ignore)
     reach = boundary_tolerance(truth.shape) if tolerance is None else tolerance
@@ -160,8 +160,8 @@ def boundary_f(
     if ignore is not None and ignore.any():
         judged = _distance_to(ignore) > reach
         claimed_counted, actual_counted = claimed & judged, actual & judged
-        labels = truth[~ignore] >= threshold
-        if not actual_counted.any() and labels.any() and not labels.all():
+        whole = _outline(truth >= threshold, None)
+        if 2 * np.count_nonzero(actual_counted) < np.count_nonzero(whole):
             return math.nan
     if not claimed_counted.any() and not actual_counted.any():
         return 1.0

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from livematte.evaluation.result import EvaluationResult
-from livematte.evaluation.spread import Score
 
 __all__ = ["SCORES", "ScoreInfo", "to_dict", "to_json", "to_markdown"]
 
@@ -166,17 +164,16 @@ def _score_table(result: EvaluationResult) -> list[str]:
             continue
         score = result.scores[name]
         arrow = "higher" if info.higher_is_better else "lower"
+        value, low, high = (_shown(v, info) for v in (score.value, score.low, score.high))
+        bounds = f"{low} – {high}" if low != high else low
         lines.append(
-            f"| {info.title} | {_shown(score, info, lambda s: s.value)} {info.unit} | "
-            f"{_shown(score, info, lambda s: s.low)} – {_shown(score, info, lambda s: s.high)} | "
-            f"{arrow} | {score.images} |"
+            f"| {info.title} | {value} {info.unit} | {bounds} | {arrow} | {score.images} |"
         )
     return lines
 
 
-def _shown(score: Score, info: ScoreInfo, pick: Callable[[Score], float]) -> str:
-    value = pick(score) * info.factor
-    return "–" if math.isnan(value) else f"{value:.2f}"
+def _shown(value: float, info: ScoreInfo) -> str:
+    return "–" if math.isnan(value) else f"{value * info.factor:.2f}"
 
 
 def _latency_table(result: EvaluationResult) -> list[str]:
