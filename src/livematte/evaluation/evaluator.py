@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -48,27 +48,11 @@ def evaluate(
         UsageError: nothing to score.
     """
     config = config or EvaluationConfig()
-    indices = _chosen(len(dataset), config)
-    predictor.predict(dataset.load(indices[0]).image)  # the first call warms up, unmeasured
-    predictor.reset()
-    images: list[ImageScores] = []
     worst = WorstCases(config.worst)
-    last: tuple[FloatMatte, Sample] | None = None
-    for index in indices:
-        sample = dataset.load(index)
-        started = time.perf_counter()
-        prediction = predictor.predict(sample.image)
-        call_seconds = time.perf_counter() - started
-        scored = score(prediction, sample, config)
-        if not config.frames:
-            predictor.reset()
-        elif last is not None:
-            scored.values.update(score_steadiness(prediction, sample, *last))
-        last = prediction, sample
-        height, width = sample.alpha.shape
-        times = predictor.run_seconds, call_seconds
-        images.append(ImageScores(sample.name, height, width, sample.soft, *scored, *times))
-        worst.offer(sample, prediction, scored.values)
+    images: list[ImageScores] = []
+    indices = _chosen(len(dataset), config)
+    for scored in _scored(predictor, dataset, indices, config, worst):
+        images.append(scored)
         if progress is not None:
             progress(len(images), len(indices))
     return EvaluationResult(
@@ -82,6 +66,34 @@ def evaluate(
         latency=_latency(images, predictor),
         worst=worst.sorted(),
     )
+
+
+def _scored(
+    predictor: Predictor,
+    dataset: Dataset,
+    indices: Sequence[int],
+    config: EvaluationConfig,
+    worst: WorstCases,
+) -> Iterator[ImageScores]:
+    """Predict and score one sample after the other, offering each to ``worst``."""
+    predictor.predict(dataset.load(indices[0]).image)  # the first call warms up, unmeasured
+    predictor.reset()
+    last: tuple[FloatMatte, Sample] | None = None
+    for index in indices:
+        sample = dataset.load(index)
+        started = time.perf_counter()
+        prediction = predictor.predict(sample.image)
+        call_seconds = time.perf_counter() - started
+        values, counts, bins = score(prediction, sample, config)
+        if not config.frames:
+            predictor.reset()
+        elif last is not None:
+            values |= score_steadiness(prediction, sample, *last)
+        last = prediction, sample
+        worst.offer(sample, prediction, values)
+        height, width = sample.alpha.shape
+        times = predictor.run_seconds, call_seconds
+        yield ImageScores(sample.name, height, width, sample.soft, values, counts, bins, *times)
 
 
 def _chosen(samples: int, config: EvaluationConfig) -> list[int]:
