@@ -109,6 +109,21 @@ def test_masks_that_make_no_sense(clean):
     assert report.serious
 
 
+def test_arrays(tmp_path):
+    masks = np.stack([disc(), disc() * 0, disc(999)])
+    np.save(tmp_path / "img_uint8.npy", np.stack([scene(i) for i in range(3)]))
+    np.save(tmp_path / "msk_uint8.npy", masks)
+    assert found(check(tmp_path)) == {"empty-mask": [("00001",)], "full-mask": [("00002",)]}
+
+
+def test_an_interrupted_check_stops_at_once(clean):
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(clean, progress=stop)
+
+
 def test_jpeg_masks_are_a_note(clean):
     (clean / "masks" / "p0.png").unlink()
     Image.fromarray(disc()).save(clean / "masks" / "p0.jpg", quality=70)
@@ -159,7 +174,9 @@ class TestDuplicates:
         (clean.parent / "splits.json").write_text(json.dumps(lists))
         report = check(clean.parent)
         assert report.samples == {"people": 6, "rooms": 2}
-        assert found(report) == {"split-duplicate": [("people/images/p4.png", "room")]}
+        assert found(report) == {
+            "split-duplicate": [("people/images/p4.png", "rooms/images/room.png")]
+        }
 
     def test_survives_compression_and_light_but_not_another_picture(self, tmp_path):
         pictures = [scene(i) for i in range(30)]

@@ -113,10 +113,14 @@ def _inspect_all(
     seen: list[Inspection] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [partial(inspect_sample, part, index, root) for _, part, index in items]
-        for one in pool.map(lambda job: job(), jobs):
-            seen.append(one)
-            if progress is not None:
-                progress(len(seen), len(items))
+        try:
+            for one in pool.map(lambda job: job(), jobs):
+                seen.append(one)
+                if progress is not None:
+                    progress(len(seen), len(items))
+        except BaseException:  # Ctrl-C shall not wait for the rest of the queue
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return seen
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.data.dataset import Dataset, FileDataset, Pair
+from livematte.data.dataset import Backgrounds, Dataset, FileDataset, Pair
 from livematte.data.duplicates import Fingerprint, fingerprint
 from livematte.data.reading import (
     IMAGE_SUFFIXES,
@@ -85,12 +85,16 @@ def inspect_sample(dataset: Dataset, index: int, root: Path) -> Inspection:
     """Read one sample and judge it; no error leaves this function for a bad file."""
     if isinstance(dataset, FileDataset):
         return _inspect_pair(dataset, dataset.pairs[index], root)
-    name = dataset.names[index]
+    file = dataset.names[index]
+    if isinstance(dataset, Backgrounds):
+        file = _relative(dataset.files[index], root)
     try:
         sample = dataset.load(index)
     except InputError as error:
-        return Inspection(name, name, (Problem("unreadable", (name,), str(error)),), None)
-    return Inspection(name, name, (), fingerprint(sample.image))
+        return Inspection(file, file, (Problem("unreadable", (file,), str(error)),), None)
+    matte = Matte(sample.alpha, sample.ignore, sample.soft)
+    problems = [] if isinstance(dataset, Backgrounds) else _judge_matte(matte, file)
+    return Inspection(file, file, tuple(problems), fingerprint(sample.image))
 
 
 def _inspect_pair(dataset: FileDataset, pair: Pair, root: Path) -> Inspection:

@@ -83,7 +83,7 @@ def _read_eg_mask(path: Path) -> Matte:
 def _read_mat(path: Path) -> Any:
     """The one array in a MATLAB file."""
     try:
-        from scipy.io import loadmat  # type: ignore[import-untyped]  # noqa: PLC0415
+        from scipy.io import loadmat  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("scipy", "train") from error
     try:
