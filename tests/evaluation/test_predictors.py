@@ -106,3 +106,13 @@ def test_nan_and_missing_devices_are_errors() -> None:
     engine = NetworkEngine(RedNetwork(gain=np.nan), ModelSpec("red", 16, 16), device="cpu")
     with pytest.raises(ModelError, match="NaN"):
         engine.run(np.zeros((16, 16, 3), np.float32))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_refinement_keeps_size_and_side(fit: str) -> None:
+    predictor = EnginePredictor(RedEngine(ModelSpec("red", 32, 32, fit=fit)), refine=True)
+    image = half_red(96, 128)
+    matte = predictor.predict(image)
+    assert predictor.refined
+    assert matte.shape == (96, 128)
+    assert ((matte >= 0.5) != (image[..., 0] > 0)).mean() < 0.02
