@@ -99,19 +99,22 @@ def _convert(graph: MatteGraph, inputs: tuple[torch.Tensor, ...]) -> onnx.ModelP
     names = ["image", "prior"][: len(inputs)]
     batch = torch.export.Dim("batch", min=1, max=1024)
     pair = tuple(torch.cat([x, x]) for x in inputs)
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            graph,
-            pair,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=names,
-            output_names=["alpha"],
-            dynamic_shapes=tuple({0: batch} for _ in pair)
-            if len(pair) == 2
-            else ({0: batch}, None),
-            verbose=False,
-        )
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                graph,
+                pair,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=["alpha"],
+                dynamic_shapes=tuple({0: batch} for _ in pair),
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        name = type(graph.network).__name__
+        raise ModelError(f"{name} cannot be exported to ONNX: {reason}") from error
     assert program is not None
     model: onnx.ModelProto = onnxslim.slim(program.model_proto)
     for node in model.graph.node:
