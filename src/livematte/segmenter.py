@@ -59,7 +59,7 @@ class Segmenter:
         matte = crop_matte(matte, height, width, self.spec)
         if refine:
             return refine_matte(matte, image)
-        return resize(matte, height, width).astype(np.float32, copy=False)
+        return resize(matte, height, width)
 
 
 def load(
@@ -87,9 +87,7 @@ def load(
         DeviceError: the device cannot be had.
     """
     path = _locate(name_or_path)
-    opened = open_engine(
-        path, engine=engine, device=device, threads=threads, spec=_read_spec(spec)
-    )
+    opened = open_engine(path, engine=engine, device=device, threads=threads, spec=_read_spec(spec))
     _log.info(
         "model %s: %s on %s; licence: %s; trained on: %s",
         opened.spec.name,

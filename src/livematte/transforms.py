@@ -12,6 +12,7 @@ leaves 84. At 12 megapixels the triangle takes 90 ms, a Gaussian before ``INTER_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ from PIL import Image
 from livematte.spec import ModelSpec
 
 __all__ = ["Placement", "crop_matte", "fit_image", "fit_matte", "lift_matte", "place", "resize"]
+
+Pixels = TypeVar("Pixels", np.uint8, np.float32)
 
 _GREY = 0.5
 _MAX_SIDE_CV2 = 32766  # OpenCV's remapping counts in 16 bits
@@ -60,7 +63,7 @@ def place(height: int, width: int, spec: ModelSpec) -> Placement:
     return Placement((spec.height - rows) // 2, (spec.width - columns) // 2, rows, columns)
 
 
-def resize(picture: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
+def resize(picture: NDArray[Pixels], height: int, width: int) -> NDArray[Pixels]:
     """Resize with half-pixel centres: antialiased where it shrinks, bilinear where it grows.
 
     Args:
@@ -74,9 +77,10 @@ def resize(picture: NDArray[np.generic], height: int, width: int) -> NDArray[np.
     grows = height >= picture.shape[0] and width >= picture.shape[1]
     if grows and max(height, width) <= _MAX_SIDE_CV2:
         # The same numbers as Pillow's (to 1e-7 in float32), and fourteen times as fast.
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        grown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(grown, dtype=picture.dtype)
     image = Image.fromarray(np.ascontiguousarray(picture))
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), picture.dtype)
 
 
 def fit_image(image: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.float32]:
@@ -88,7 +92,7 @@ def fit_image(image: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.float32]:
     Returns:
         spec.height × spec.width × 3 float32 RGB in [0, 1]; letterbox bars are mid grey.
     """
-    where = place(*image.shape[:2], spec)
+    where = place(image.shape[0], image.shape[1], spec)
     content = resize(image, where.height, where.width).astype(np.float32) / np.float32(255)
     return _pad(content, where, spec, _GREY)
 
@@ -98,8 +102,8 @@ def fit_matte(matte: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
 
     Letterbox bars are background.
     """
-    where = place(*matte.shape[:2], spec)
-    content = resize(matte, where.height, where.width).astype(np.float32, copy=False)
+    where = place(matte.shape[0], matte.shape[1], spec)
+    content = resize(matte, where.height, where.width)
     return _pad(content, where, spec, 0.0)
 
 
@@ -122,8 +126,7 @@ def lift_matte(
     Returns:
         ``height`` × ``width`` float32 in [0, 1].
     """
-    content = crop_matte(matte, height, width, spec)
-    return resize(content, height, width).astype(np.float32, copy=False)
+    return resize(crop_matte(matte, height, width, spec), height, width)
 
 
 def _pad(

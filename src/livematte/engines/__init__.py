@@ -61,9 +61,7 @@ def open_engine(
         return LiteRtEngine(path, model, sidecar, device=device, threads=threads)
     from livematte.engines.onnxruntime import OnnxRuntimeEngine  # noqa: PLC0415
 
-    return OnnxRuntimeEngine(
-        path, model, spec, fallback=sidecar, device=device, threads=threads
-    )
+    return OnnxRuntimeEngine(path, model, spec, fallback=sidecar, device=device, threads=threads)
 
 
 def _choose(path: Path, engine: str) -> str:

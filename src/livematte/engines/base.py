@@ -74,7 +74,7 @@ def encode(image: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
     """H×W×3 RGB in [0, 1] to the colour order, normalisation and axes of ``spec``, batch of 1."""
     x = image[..., ::-1] if spec.colour == "bgr" else image
     if spec.mean != (0.0, 0.0, 0.0) or spec.std != (1.0, 1.0, 1.0):
-        x = (x - np.float32(spec.mean)) / np.float32(spec.std)
+        x = (x - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
     if spec.layout == "nchw":
         x = x.transpose(2, 0, 1)
     return np.ascontiguousarray(x[None], dtype=np.float32)
@@ -130,7 +130,7 @@ def decode(output: NDArray[np.generic], spec: ModelSpec) -> NDArray[np.float32]:
         matte = 0.5 * (1 + np.tanh(0.5 * scores[spec.channel]))
     else:
         matte = scores[spec.channel]
-    return np.clip(matte, 0.0, 1.0).astype(np.float32, copy=False)
+    return np.asarray(np.clip(matte, 0.0, 1.0), dtype=np.float32)
 
 
 def _channels_first(output: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:

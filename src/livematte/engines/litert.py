@@ -123,7 +123,7 @@ def _quantise(value: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[np.
         raise ValueError("an integer input without a scale")
     limits = np.iinfo(dtype)
     quantised = np.rint(value / np.float32(scale)) + zero_point
-    return np.clip(quantised, limits.min, limits.max).astype(dtype)
+    return np.asarray(np.clip(quantised, limits.min, limits.max), dtype=dtype)
 
 
 def _dequantise(value: NDArray[np.generic], detail: dict[str, Any]) -> NDArray[np.float32]:

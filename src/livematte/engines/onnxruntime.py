@@ -20,7 +20,10 @@ __all__ = ["OnnxRuntimeEngine"]
 _log = logging.getLogger(__name__)
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_TYPES: dict[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}
 # Errors only. Its warnings are about how a graph was written (one line per initializer), and the
 # one that matters, a provider that was not taken, is checked for below.
 _LOG_ERRORS = 3
@@ -109,8 +112,7 @@ def _open_session(path: Path, model: bytes, device: str, threads: int | None) ->
         session = ort.InferenceSession(model, options, providers=providers)
     except Exception as error:  # the runtime's exceptions share no base of their own
         raise ModelError(
-            f"{path}: ONNX Runtime cannot open it ({_one_line(error)}); "
-            "download or export it again"
+            f"{path}: ONNX Runtime cannot open it ({_one_line(error)}); download or export it again"
         ) from error
     taken = session.get_providers()[0]
     if device == "cuda" and taken != _CUDA:

@@ -1,0 +1,6 @@
+"""What is done to a matte: edge-aware lifting, foreground colours."""
+
+from livematte.refinement.foreground import estimate_foreground
+from livematte.refinement.guided import refine_matte
+
+__all__ = ["estimate_foreground", "refine_matte"]
