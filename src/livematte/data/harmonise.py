@@ -129,9 +129,11 @@ def contact_shadow(alpha: FloatMatte, lean: float) -> FloatMatte:
     matrix = np.array([[1, shear, -shear * feet], [0, flat, feet * (1 - flat)]], np.float32)
     folded = cv2.warpAffine(alpha, matrix, (width, height), flags=cv2.INTER_AREA)
     outline = cv2.GaussianBlur(folded, (0, 0), max(1.0, 0.015 * tall))
+    spread = (max(1.0, 0.03 * tall), 0.012 * tall + 0.5)
     soles = alpha.copy()
     soles[: max(0, feet - int(0.05 * tall))] = 0
-    spread = (max(1.0, 0.03 * tall), 0.012 * tall + 0.5)
+    below = np.array([[1, 0, 0], [0, 1, spread[1]]], np.float32)  # else the feet hide it
+    soles = np.asarray(cv2.warpAffine(soles, below, (width, height)), np.float32)
     touch = cv2.GaussianBlur(soles, (0, 0), sigmaX=spread[0], sigmaY=spread[1])
     darkest = max(float(touch.max()), 1e-6)
     return np.asarray(np.maximum(0.55 * outline, 0.9 / darkest * touch), np.float32)

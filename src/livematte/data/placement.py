@@ -146,10 +146,9 @@ def _across(
 def _down(cut: set[str], height: float, canvas: int, rng: np.random.Generator) -> float:
     """Top edge of the person on the canvas."""
     lowest = canvas - height + _MARGIN
-    if {"top", "bottom"} <= cut:
-        return float(rng.uniform(min(lowest, -_MARGIN), -_MARGIN))
-    if "top" in cut:
-        return -float(rng.uniform(0, 0.1)) * height - _MARGIN
+    if "top" in cut:  # not much higher up, or no face is left
+        above = -_MARGIN - float(rng.uniform(0, 0.08)) * height
+        return max(above, min(lowest, -_MARGIN)) if "bottom" in cut else above
     if "bottom" in cut or height > canvas:
         # The lower end lies at or below the frame; the head keeps some room above it.
         return max(lowest, float(rng.uniform(0.02, 0.25)) * canvas)
