@@ -70,3 +70,8 @@ def test_weights_that_run_code_are_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {}, "hook": print}, tmp_path / "code.ckpt")
     with pytest.raises(ModelError, match="read safely"):
         networks.create("sinet", pretrained=tmp_path / "code.ckpt")
+
+
+def test_sides_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(UsageError, match="multiples of 32, not 64×50"):
+        networks.create("livematte")(torch.zeros(1, 3, 64, 50))

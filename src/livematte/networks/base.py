@@ -72,8 +72,15 @@ class Network(nn.Module):
             prior: N×1×H×W last matte in [0, 1]; required by networks built with ``prior=True``.
 
         Raises:
-            UsageError: a prior is missing, or was given to a network without that channel.
+            UsageError: a prior is missing, or was given to a network without that channel; or the
+                sides are no multiples of ``stride``.
         """
+        height, width = image.shape[-2:]
+        if height % self.stride or width % self.stride:
+            raise UsageError(
+                f"{type(self).__name__} takes sides that are multiples of {self.stride}, "
+                f"not {height}×{width}"
+            )
         if self.prior != (prior is not None):
             state = "needs" if self.prior else "takes no"
             raise UsageError(f"{type(self).__name__} {state} prior (built with prior={self.prior})")

@@ -117,9 +117,10 @@ class MattingModule(lightning.LightningModule):
                 "clip=1), or --set precision=32-true; then resume from the last checkpoint"
             )
         shown = {f"train/{name}": value.detach() for name, value in parts.items()}
-        self.log_dict(shown, on_step=False, on_epoch=True, batch_size=stage.batch_size)
-        self.log("train/loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True,
-                 batch_size=stage.batch_size)  # fmt: skip
+        shown["train/loss"] = loss.detach()
+        self.log_dict(
+            shown, on_step=False, on_epoch=True, sync_dist=True, batch_size=stage.batch_size
+        )
         return loss
 
     def validation_step(self, first: int, index: int) -> None:
@@ -141,7 +142,7 @@ class MattingModule(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the mean over pictures, of all sets and of each."""
         for name, metric in self._scores.items():
-            self.log(f"val/{name}", metric.compute(), prog_bar=name == "miou")
+            self.log(f"val/{name}", metric.compute(), prog_bar=name == "miou", sync_dist=True)
             metric.reset()
 
     def _rate_factor(self) -> Callable[[int], float]:

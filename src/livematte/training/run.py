@@ -74,7 +74,7 @@ class _Rate(Callback):
     """Logs the learning rate with the epoch's other numbers."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        pl_module.log("rate", trainer.optimizers[0].param_groups[0]["lr"])
+        pl_module.log("rate", trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
 
 def _averaging(decay: float) -> WeightAveraging:
@@ -105,7 +105,8 @@ def _create_network(recipe: Recipe, store: PictureStore) -> Network:
         with torch.no_grad():
             network(image, torch.zeros_like(image[:, :1]) if recipe.prior else None)
         hook.remove()
-        keep_function_with_batch_statistics(network, encoder_input[0])
+        for given in encoder_input:
+            keep_function_with_batch_statistics(network, given)
     return network.train()
 
 
