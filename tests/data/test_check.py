@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from typer.testing import CliRunner
 
 from livematte.cli.data import app
@@ -141,6 +141,8 @@ def test_a_soft_matte_does_not_look_like_jpeg():
     large = Image.fromarray(disc()).resize((WIDTH * 4, HEIGHT * 4), Image.Resampling.NEAREST)
     smooth = large.resize((100, 130), Image.Resampling.BICUBIC)
     assert not rings_like_jpeg(np.array(smooth))
+    blurred = large.filter(ImageFilter.GaussianBlur(3))
+    assert not rings_like_jpeg(np.array(blurred))
     assert not rings_like_jpeg(disc())
     assert not rings_like_jpeg(disc()[:5])
 

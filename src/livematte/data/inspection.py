@@ -18,7 +18,7 @@ from livematte.data.reading import (
     read_image,
     read_mask,
 )
-from livematte.data.sample import Matte
+from livematte.data.sample import BoolMask, Matte
 from livematte.errors import InputError
 
 __all__ = ["KINDS", "Inspection", "Kind", "Problem", "inspect_sample", "rings_like_jpeg"]
@@ -154,8 +154,8 @@ def rings_like_jpeg(values: NDArray[np.uint8]) -> bool:
     """Whether an H×W uint8 mask looks as if it had once been a JPEG.
 
     JPEG codes blocks of 8×8 pixels apart. A block that an edge crosses gets many values a little
-    off 0 and 255; a block without an edge gets none. A real matte and a resized mask do not keep
-    to the blocks.
+    off 0 and 255, which swing up and down; a block without an edge gets none. A smooth matte
+    rises steadily, and a real one does not keep to the blocks.
     """
     height, width = (side // 8 * 8 for side in values.shape)
     if not height or not width:
@@ -167,7 +167,20 @@ def rings_like_jpeg(values: NDArray[np.uint8]) -> bool:
     edge = (low < 100) & (high > 155)
     if not edge.any() or not counts.any():
         return False
-    return bool(counts[edge].mean() > 8 and counts[edge].sum() > 0.7 * counts.sum())
+    if counts[edge].mean() <= 8 or counts[edge].sum() <= 0.7 * counts.sum():
+        return False
+    near = ((values > 0) & (values < 16)) | ((values > 239) & (values < 255))
+    return bool((near & _swings(values)).sum() > 0.12 * near.sum())
+
+
+def _swings(values: NDArray[np.uint8]) -> BoolMask:
+    """Pixels that are larger, or smaller, than both neighbours in their row or their column."""
+    signed = values.astype(np.int16)
+    swings = np.zeros(values.shape, np.bool_)
+    across, down = np.diff(signed, axis=1), np.diff(signed, axis=0)
+    swings[:, 1:-1] |= across[:, :-1] * across[:, 1:] < 0
+    swings[1:-1] |= down[:-1] * down[1:] < 0
+    return swings
 
 
 def _relative(path: Path, root: Path) -> str:
