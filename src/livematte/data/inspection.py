@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +161,7 @@ def rings_like_jpeg(values: NDArray[np.uint8]) -> bool:
     height, width = (side // 8 * 8 for side in values.shape)
     if not height or not width:
         return False
-    blocks = values[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
+    blocks = _in_blocks(values[:height, :width])
     off = ((blocks > 0) & (blocks < 16)) | ((blocks > 239) & (blocks < 255))
     low, high = blocks.min(axis=(2, 3)), blocks.max(axis=(2, 3))
     counts = off.sum(axis=(2, 3)) * (low != high)  # a flat block may be 254 all over
@@ -169,8 +170,14 @@ def rings_like_jpeg(values: NDArray[np.uint8]) -> bool:
         return False
     if counts[edge].mean() <= 8 or counts[edge].sum() <= 0.7 * counts.sum():
         return False
-    near = ((values > 0) & (values < 16)) | ((values > 239) & (values < 255))
-    return bool((near & _swings(values)).sum() > 0.12 * near.sum())
+    swings = _in_blocks(_swings(values[:height, :width])) & off
+    return bool(swings[edge].sum() > 0.12 * counts[edge].sum())
+
+
+def _in_blocks(values: NDArray[Any]) -> NDArray[Any]:
+    """H×W, multiples of 8, as H/8×W/8×8×8."""
+    height, width = values.shape
+    return values.reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
 
 
 def _swings(values: NDArray[np.uint8]) -> BoolMask:
