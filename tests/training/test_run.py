@@ -13,7 +13,7 @@ import torch
 from livematte.data.datasets import open_dataset
 from livematte.errors import TrainingError, UsageError
 from livematte.training import module
-from livematte.training.checkpoint import load_network, load_recipe_of
+from livematte.training.checkpoint import load_network, load_recipe_of, save_for_release
 from livematte.training.recipe import LossConfig, Recipe, parse_recipe
 from livematte.training.run import RunConfig, RunResult, train
 
@@ -85,6 +85,12 @@ def test_run_leaves_checkpoints_curves_and_numbers(
     assert all(row["train/loss"] and row["val/miou"] for row in rows)
     assert load_recipe_of(result.last) == tiny
     assert parse_recipe((tmp_path / "recipe.yaml").read_text(), "file") == tiny
+    save_for_release(result.last, tmp_path / "small.ckpt")
+    assert (tmp_path / "small.ckpt").stat().st_size < result.last.stat().st_size / 3
+    image = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(
+        load_network(tmp_path / "small.ckpt")(image).mask, load_network(result.last)(image).mask
+    )
 
 
 def test_nan_stops_with_what_to_try(

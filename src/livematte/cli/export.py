@@ -14,7 +14,9 @@ __all__ = ["command"]
 
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that livematte train wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .onnx file to write, or .ckpt.")
+    ],
     size: Annotated[
         str | None, typer.Option(help="HEIGHTxWIDTH of the input; default as trained.")
     ] = None,
@@ -30,16 +32,26 @@ def command(
     ] = "unknown",
     tolerance: Annotated[float, typer.Option(help="Largest difference from torch.")] = 1e-3,
 ) -> None:
-    """Export a trained network to ONNX, with its spec inside and beside it."""
-    from livematte.images import read_image  # noqa: PLC0415
+    """Export a trained network to ONNX, with its spec inside and beside it.
 
+    A name ending in .ckpt writes the weights and the recipe alone, to start other runs from.
+    """
     from livematte.export.onnx import export_onnx  # noqa: PLC0415
+    from livematte.images import read_image  # noqa: PLC0415
     from livematte.spec import ModelSpec  # noqa: PLC0415
-    from livematte.training.checkpoint import load_network, load_recipe_of  # noqa: PLC0415
+    from livematte.training.checkpoint import (  # noqa: PLC0415
+        load_network,
+        load_recipe_of,
+        save_for_release,
+    )
     from livematte.transforms import fit_image  # noqa: PLC0415
 
+    if output.suffix == ".ckpt":
+        save_for_release(checkpoint, output)
+        print(output)
+        return
     if output.suffix != ".onnx":
-        raise UsageError(f"{output}: only .onnx files can be written")
+        raise UsageError(f"{output}: give a name that ends in .onnx or .ckpt")
     recipe = load_recipe_of(checkpoint)
     height, width = _parse_size(size) if size else recipe.stages[-1].size
     spec = ModelSpec(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from livematte import networks
-from livematte.errors import ModelError
+from livematte.errors import ModelError, OutputError
 from livematte.networks.base import Network
 from livematte.networks.checkpoint import load_weights
 from livematte.training.recipe import Recipe, parse_recipe
 
-__all__ = ["load_network", "load_recipe_of"]
+__all__ = ["load_network", "load_recipe_of", "save_for_release"]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -50,3 +51,28 @@ def load_network(path: Path) -> Network:
     network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
     load_weights(network, path)
     return network.eval()
+
+
+def save_for_release(source: Path, target: Path) -> None:
+    """Write a checkpoint with the network's weights and recipe alone, to start others from.
+
+    Optimiser state stays behind, and so do the folders of the files the run started from.
+
+    Raises:
+        ModelError: ``source`` is not a livematte checkpoint.
+        OutputError: ``target`` cannot be written.
+    """
+    content, recipe = _read(source), load_recipe_of(source)
+    recipe = replace(
+        recipe,
+        pretrained=Path(recipe.pretrained).name if recipe.pretrained else None,
+        teacher=Path(recipe.teacher).name if recipe.teacher else None,
+    )
+    weights = {k: v for k, v in content["state_dict"].items() if k.startswith("network.")}
+    draft = target.with_name(f".{target.name}.part")
+    try:
+        torch.save({"state_dict": weights, "recipe": recipe.to_yaml()}, draft)
+        draft.replace(target)
+    except (OSError, RuntimeError) as error:
+        draft.unlink(missing_ok=True)
+        raise OutputError(f"{target}: cannot be written ({error})") from error
