@@ -15,9 +15,11 @@ from livematte.refinement import refine_matte
 from livematte.spec import ModelSpec
 from livematte.transforms import crop_matte, fit_image, resize
 
-__all__ = ["Segmenter", "load"]
+__all__ = ["Segmenter", "load", "person_found", "person_fraction"]
 
 _log = logging.getLogger(__name__)
+
+_FOUND = 0.002  # of the picture: less is a speck that some network took for a person
 
 
 class Segmenter:
@@ -117,3 +119,13 @@ def _read_spec(spec: ModelSpec | str | Path | None) -> ModelSpec | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{spec}: cannot be read as a model spec ({error})") from error
     return ModelSpec.from_json(text, source=str(spec))
+
+
+def person_fraction(alpha: NDArray[np.float32]) -> float:
+    """How much of the picture a matte (H×W float32 in [0, 1]) covers, in [0, 1]."""
+    return float(alpha.mean(dtype=np.float64))
+
+
+def person_found(alpha: NDArray[np.float32]) -> bool:
+    """Whether a matte (H×W float32 in [0, 1]) shows anybody."""
+    return bool(np.count_nonzero(alpha > 0.5) >= _FOUND * alpha.size)

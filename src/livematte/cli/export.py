@@ -37,7 +37,7 @@ def command(
     A name ending in .ckpt writes the weights and the recipe alone, to start other runs from.
     """
     from livematte.export.onnx import export_onnx  # noqa: PLC0415
-    from livematte.images import read_image  # noqa: PLC0415
+    from livematte.images import read_picture  # noqa: PLC0415
     from livematte.spec import ModelSpec  # noqa: PLC0415
     from livematte.training.checkpoint import (  # noqa: PLC0415
         load_network,
@@ -62,7 +62,7 @@ def command(
         licence=licence,
         training_data=training_data,
     )
-    picture = None if photo is None else fit_image(read_image(photo).rgb, spec)[0]
+    picture = None if photo is None else fit_image(read_picture(photo).rgb, spec)
     report = export_onnx(load_network(checkpoint), spec, output, photo=picture, tolerance=tolerance)
     print(f"{report.path}  largest difference {report.largest:.2g}, mean {report.mean:.2g}")
 

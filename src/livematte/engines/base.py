@@ -74,7 +74,8 @@ def encode(image: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
     """H×W×3 RGB in [0, 1] to the colour order, normalisation and axes of ``spec``, batch of 1."""
     x = image[..., ::-1] if spec.colour == "bgr" else image
     if spec.mean != (0.0, 0.0, 0.0) or spec.std != (1.0, 1.0, 1.0):
-        x = (x - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
+        mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
+        x = np.asarray((x - mean) / std, dtype=np.float32)
     if spec.layout == "nchw":
         x = x.transpose(2, 0, 1)
     return np.ascontiguousarray(x[None], dtype=np.float32)

@@ -104,15 +104,14 @@ def _coefficients(guide: Floats, target: Floats, radii: tuple[int, int]) -> list
 def _apply(coefficients: list[Floats], image: NDArray[np.uint8]) -> Floats:
     """``a · colour + b`` at full size, a strip at a time to bound the memory."""
     height, width = image.shape[:2]
-    wide = [
-        cv2.resize(c, (width, c.shape[0]), interpolation=cv2.INTER_LINEAR) for c in coefficients
-    ]
+    wide = [_widened(plane, width) for plane in coefficients]
     alpha = np.empty((height, width), dtype=np.float32)
     for top in range(0, height, _STRIP):
         rows = slice(top, min(top + _STRIP, height))
-        *factors, total = (_rows(c, rows, height) for c in wide)
-        for colour, factor in zip(cv2.split(_centred(image[rows])), factors, strict=True):
-            factor *= colour
+        guide = _centred(image[rows])
+        *factors, total = [_rows(plane, rows, height) for plane in wide]
+        for channel, factor in enumerate(factors):
+            factor *= guide[..., channel]
             total += factor
         np.clip(total, 0, 1, out=alpha[rows])
     return alpha

@@ -1,0 +1,64 @@
+"""``livematte models``: what ships."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from livematte.spec import ModelSpec
+from livematte.weights import DEFAULT, bundled, find
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="List and show the bundled models.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the bundled models."""
+    models = bundled()
+    if as_json:
+        entries = [{**_entry(model.spec), "name": model.name} for model in models]
+        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        return
+    table = Table("name", "input", "MB", "scores", "licence", box=None, pad_edge=False)
+    for model in models:
+        spec = model.spec
+        scores = ", ".join(f"{name} {value:.3g}" for name, value in spec.metrics.items())
+        megabytes = f"{model.path.stat().st_size / 1e6:.1f}"
+        mark = " (default)" if model.name == DEFAULT else ""
+        size = f"{spec.height}×{spec.width}"
+        table.add_row(model.name + mark, size, megabytes, scores, spec.licence)
+    Console().print(table)
+
+
+@app.command("show")
+def show_model(
+    name: Annotated[str, typer.Argument(help="A bundled model's name.")] = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Show a bundled model's card and spec."""
+    model = find(name)
+    if as_json:
+        typer.echo(json.dumps(_entry(model.spec), indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    if model.card:
+        console.print(Markdown(model.card))
+    table = Table("spec", "", box=None, pad_edge=False)
+    for key, value in _entry(model.spec).items():
+        table.add_row(key, str(value))
+    table.add_row("file", str(model.path))
+    console.print(table)
+
+
+def _entry(spec: ModelSpec) -> dict[str, object]:
+    return asdict(spec)

@@ -1,0 +1,280 @@
+"""Read and write pictures safely.
+
+Reading: only formats that Pillow decodes by itself, a pixel limit checked against the header
+before anything is decoded, upright by EXIF, colours in sRGB, alpha kept. Writing: into a
+temporary file in the same folder that takes the name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import secrets
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from livematte.errors import InputError, OutputError, UsageError
+
+__all__ = [
+    "MAX_PIXELS",
+    "READABLE_SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "Picture",
+    "encode_picture",
+    "format_of",
+    "read_picture",
+    "write_atomically",
+]
+
+_log = logging.getLogger(__name__)
+
+MAX_PIXELS = 64_000_000
+
+# Left out on purpose: what calls other programs (EPS) or is rare enough to be an attack only.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
+READABLE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm")
+)
+WRITABLE_SUFFIXES = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+_SAVE_OPTIONS: dict[str, dict[str, int]] = {
+    "PNG": {"compress_level": 4},
+    "WEBP": {"quality": 92, "alpha_quality": 100, "method": 3},
+    "JPEG": {"quality": 93, "subsampling": 0},
+}
+_GREY = 128
+_limit_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, upright, in sRGB.
+
+    Attributes:
+        rgb: H×W×3 uint8 RGB; mid grey where the picture is fully transparent.
+        alpha: H×W float32 in [0, 1], the picture's own; None where it is opaque.
+    """
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.float32] | None = None
+
+
+def read_picture(
+    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> Picture:
+    """Decode a picture file, or the bytes of one.
+
+    Several frames: the first. EXIF orientations come out upright; ICC profiles, CMYK ones too,
+    are converted to sRGB (a broken profile is ignored, with a warning in the log); 16 bits become
+    8; transparency of any kind becomes ``alpha``.
+
+    Args:
+        source: the file, or its content.
+        name: what to call it in messages; by default the file's path.
+        max_pixels: refuse larger pictures, told by their header.
+
+    Raises:
+        InputError: missing, unreadable, empty, damaged, not a picture, or above the limit.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    with _opened(source, name) as stream, _quiet(name):
+        image = _identify(stream, name)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise InputError(
+                f"{name}: {width}×{height} is {width * height / 1e6:.1f} megapixels, the limit is "
+                f"{max_pixels / 1e6:.1f}; raise it with --max-pixels {width * height}"
+            )
+        try:
+            image.load()
+            return _to_picture(_upright(image, name), name)
+        except InputError:
+            raise
+        except MemoryError as error:
+            raise InputError(
+                f"{name}: {width}×{height} needs more memory than there is; make it smaller"
+            ) from error
+        except Exception as error:  # a decoder fed with damage may raise anything
+            raise InputError(
+                f"{name}: the picture is damaged or cut short ({_reason(error)}); "
+                "copy or export it again"
+            ) from error
+
+
+@contextlib.contextmanager
+def _opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    try:
+        stream = source.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file; check the path") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror}); check the path") from error
+    with stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Pillow's warnings (odd EXIF, trailing bytes) go to the log with the file's name."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        _log.info("%s: %s", name, warning.message)
+
+
+def _identify(stream: IO[bytes], name: str) -> Image.Image:
+    """Open by content, whatever the file is called; nothing is decoded yet."""
+    if not stream.read(1):
+        raise InputError(f"{name}: the file is empty; copy or download it again")
+    stream.seek(0)
+    Image.init()
+    formats = [known for known in _FORMATS if known in Image.OPEN]  # AVIF is not in every Pillow
+    try:
+        # Our own limit is checked right after; Pillow's would refuse what --max-pixels allows.
+        with _limit_lock:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                return Image.open(stream, formats=formats)
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+    except UnidentifiedImageError:
+        raise InputError(
+            f"{name}: not a picture that livematte reads (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, "
+            "PPM), or its beginning is damaged; convert it to one of these"
+        ) from None
+    except Exception as error:  # a header parser fed with damage may raise anything
+        raise InputError(
+            f"{name}: the picture's header is damaged ({_reason(error)}); copy or export it again"
+        ) from error
+
+
+def _upright(image: Image.Image, name: str) -> Image.Image:
+    """Turned and mirrored as EXIF says."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # EXIF is free-form bytes: damage shows as any exception
+        _log.warning("%s: broken EXIF ignored (%s)", name, _reason(error))
+        return image
+
+
+def _to_picture(image: Image.Image, name: str) -> Picture:
+    profile = image.info.get("icc_profile")
+    if image.mode == "F":
+        raise InputError(f"{name}: a floating-point picture; convert it to 8 or 16 bits")
+    if image.mode.startswith("I"):
+        image = _from_16_bits(image)
+    alpha = None
+    if image.has_transparency_data:
+        straight = image.convert("RGBA")
+        alpha = np.asarray(straight.getchannel("A"), dtype=np.float32) / np.float32(255)
+        image = image.getchannel("L") if image.mode == "LA" else straight.convert("RGB")
+    rgb = np.array(_to_srgb(image, profile, name), dtype=np.uint8)
+    if alpha is None or alpha.min() == 1:
+        return Picture(rgb)
+    rgb[alpha == 0] = _GREY
+    return Picture(rgb, alpha)
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """16-bit (or wider, in 16 bits' range) grey to 8-bit grey."""
+    wide = np.asarray(image).astype(np.int64)
+    return Image.fromarray(((np.clip(wide, 0, 65535) * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
+    """Through the embedded profile, or by Pillow's plain conversion where there is none."""
+    if not profile:
+        return image.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        # Grey and palette pictures often carry the profile of the RGB picture they came from.
+        if source.profile.xcolor_space.strip() == "RGB":
+            image = image.convert("RGB")
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except Exception as error:  # littlecms and Pillow raise several unrelated kinds
+        _log.warning("%s: broken colour profile ignored (%s)", name, _reason(error))
+        return image.convert("RGB")
+    return converted if converted is not None else image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def format_of(path: Path) -> str:
+    """Pillow's name of the format that a file's suffix asks for.
+
+    Raises:
+        UsageError: no suffix, or one that livematte does not write.
+    """
+    try:
+        return WRITABLE_SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(
+            f"{path}: cannot tell the format; end it in {', '.join(WRITABLE_SUFFIXES)}"
+        ) from None
+
+
+def encode_picture(pixels: NDArray[np.uint8], file_format: str) -> bytes:
+    """A picture file's content.
+
+    Args:
+        pixels: H×W grey, H×W×3 RGB or H×W×4 RGBA (straight alpha), uint8, sRGB.
+        file_format: ``PNG``, ``WEBP`` or ``JPEG``.
+
+    Raises:
+        UsageError: RGBA for JPEG, which has no alpha.
+        OutputError: the format cannot hold a picture of this size.
+    """
+    if file_format == "JPEG" and pixels.ndim == 3 and pixels.shape[2] == 4:
+        raise UsageError("JPEG cannot hold transparency: write a cut-out as PNG or WebP")
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(pixels).save(buffer, file_format, **_SAVE_OPTIONS[file_format])
+    except (OSError, ValueError) as error:
+        height, width = pixels.shape[:2]
+        raise OutputError(
+            f"{file_format} cannot hold {width}×{height} pixels ({_reason(error)}); write PNG"
+        ) from error
+    return buffer.getvalue()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is either complete or not there; its folder is made where missing.
+
+    Raises:
+        OutputError: it cannot be written, or something other than a file has its name.
+    """
+    try:
+        target = path.resolve()  # through a link, not over it
+        if target.exists() and not target.is_file():
+            raise OutputError(f"{path}: exists and is not a file; choose another output")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.parent / f".livematte-{secrets.token_hex(6)}.part"
+        try:
+            # Not tempfile: its files are private to the user, whatever the umask says.
+            with part.open("xb") as stream:
+                stream.write(content)
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(
+            f"{path}: cannot be written ({reason}); check the folder and its permissions"
+        ) from error
