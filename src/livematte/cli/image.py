@@ -215,6 +215,7 @@ def _run_all(jobs: list[Job], run: Callable[[Job], _Result], *, as_json: bool, q
     """Every picture, whatever happens to the others; then a summary, and the first failure."""
     failures: list[LivematteError] = []
     done = 0
+    start = time.perf_counter()
     try:
         with _progress(len(jobs), shown=not quiet) as advance:
             for job in jobs:
@@ -231,6 +232,9 @@ def _run_all(jobs: list[Job], run: Callable[[Job], _Result], *, as_json: bool, q
     except KeyboardInterrupt:
         print(f"livematte: interrupted; {done} of {len(jobs)} pictures done", file=sys.stderr)
         raise
+    if not (quiet or as_json):
+        seconds = time.perf_counter() - start
+        print(f"{done} of {len(jobs)} pictures written, {seconds:.1f} s")
     if failures:
         print(f"livematte: {len(failures)} of {len(jobs)} pictures failed", file=sys.stderr)
         raise typer.Exit(failures[0].exit_code)
@@ -245,7 +249,7 @@ def _progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
         *columns,
         console=console,
         transient=True,
-        redirect_stdout=False,
+        redirect_stdout=sys.stdout.isatty(),  # above the bar, not through it
         disable=not (shown and console.is_terminal),
     ) as bar:
         task = bar.add_task("", total=total)

@@ -1,0 +1,198 @@
+"""Bad input, one row per case: exit code, a message that names file and remedy, no debris."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+from PIL import Image
+
+from livematte.errors import OutputError
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path,
+    encoded: Callable[..., bytes],
+    huge_png: Callable[[int, int], bytes],
+    make_model: Callable[..., Path],
+    red_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A folder, also the working one, with a bad example of everything."""
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "good.png": encoded(),
+        "good.jpg": encoded("JPEG"),
+        "empty.jpg": b"",
+        "page.jpg": b"<!doctype html><html><head><title>404</title></head></html>",
+        "text.png": b"hello " * 100,
+        "gigantic.png": huge_png(100_000, 100_000),
+        "short.jpg": encoded("JPEG")[:700],
+        "short.png": encoded()[:200],
+        "short.webp": encoded("WEBP")[:150],
+        "damaged.onnx": red_model.read_bytes()[:150],
+        "notes.txt": b"not a model",
+        "net.ckpt": b"weights",
+        "spec.json": b"{not json",
+        "unknown.json": json.dumps({"name": "x", "height": 8, "width": 8, "mood": 1}).encode(),
+    }
+    for name, content in files.items():
+        Path(name).write_bytes(content)
+    Path("pictures").mkdir()
+    Path("pictures/one.png").write_bytes(encoded())
+    Path("none").mkdir()
+    nan = helper.make_node("Div", ["raw", "low"], ["nan_or_inf"])
+    back = helper.make_node("Mul", ["nan_or_inf", "low"], ["alpha"])
+    make_model(Path("nan.onnx"), tail=[nan, back])
+    make_model(Path("plain.onnx"), embed=False)
+    make_model(Path("swapped.onnx"), sidecar=True)
+    make_model(Path("swapped.onnx"), gain=3.0)
+    make_model(Path("red.onnx"))
+    return tmp_path
+
+
+CASES: list[tuple[str, int, str]] = [
+    # usage
+    ("good.png", 2, "Missing option"),
+    ("-o out.png", 2, "Missing argument"),
+    ("good.png -o out.png --cutout --alpha", 2, "exclude each other"),
+    ("good.png -o out.png --alpha --background red", 2, "exclude each other"),
+    ("good.png -o out.png --background reddish", 2, "not a colour"),
+    ("good.png -o out.jpg", 2, "JPEG cannot hold transparency"),
+    ("good.png -o out/ --format jpg", 2, "JPEG cannot hold transparency"),
+    ("good.png -o out.xyz", 2, "cannot tell the format"),
+    ("good.png -o out", 2, "cannot tell the format"),
+    ("good.png good.jpg -o out.png", 2, "several pictures need a folder"),
+    ("pictures -o out.png", 2, "several pictures need a folder"),
+    ("good.png good.jpg -o -", 2, "standard output (-) takes one picture"),
+    ("- good.png -o out/", 2, "cannot be mixed"),
+    ("- -o out/", 2, "name a file"),
+    ("good.png -o - --json", 2, "cannot share standard output"),
+    ("good.png -o out.png --threads 0", 2, "threads"),
+    ("good.png -o out.png --engine abacus", 2, "no engine 'abacus'"),
+    ("good.png -o out.png --device toaster", 2, "no device 'toaster'"),
+    ("pictures/one.png ./pictures/../pictures -o out/", 0, ""),
+    # input
+    ("missing.png -o out.png", 3, "missing.png: no such file"),
+    ("empty.jpg -o out.png", 3, "empty.jpg: the file is empty"),
+    ("page.jpg -o out.png", 3, "page.jpg: not a picture"),
+    ("text.png -o out.png", 3, "text.png: not a picture"),
+    ("gigantic.png -o out.png", 3, "100000×100000 is 10000.0 megapixels, the limit is 64.0"),
+    ("good.png -o out.png --max-pixels 100", 3, "raise it with --max-pixels 11520"),
+    ("short.jpg -o out.png", 3, "short.jpg: the picture is damaged or cut short"),
+    ("short.png -o out.png", 3, "short.png: the picture"),
+    ("short.webp -o out.png", 3, "short.webp: "),
+    ("none -o out", 3, "no pictures in this folder"),
+    ("good.png -o out.png --background missing.jpg", 3, "missing.jpg: no such file"),
+    ("good.png -o out.png --background page.jpg", 3, "page.jpg: not a picture"),
+    # model
+    ("good.png -o out.png --model missing.onnx", 4, "missing.onnx: no such model"),
+    ("good.png -o out.png --model nobody", 4, "no bundled model 'nobody'"),
+    ("good.png -o out.png --model damaged.onnx", 4, "damaged.onnx: "),
+    ("good.png -o out.png --model notes.txt", 4, "notes.txt: not a model file"),
+    ("good.png -o out.png --model net.ckpt", 4, "livematte export"),
+    ("good.png -o out.png --model nan.onnx", 4, "NaN or infinity"),
+    ("good.png -o out.png --model swapped.onnx", 4, "not the file its spec describes"),
+    ("good.png -o out.png --model plain.onnx", 4, "says nothing about itself"),
+    ("good.png -o out.png --model plain.onnx --spec spec.json", 4, "spec.json: not a model spec"),
+    ("good.png -o out.png --model plain.onnx --spec unknown.json", 4, "unknown keys"),
+    ("good.png -o out.png --model plain.onnx --spec no.json", 4, "no.json: cannot be read"),
+    # device
+    ("good.png -o out.png --device cuda", 5, "CUDA was asked for"),
+    # output
+    ("good.png -o good.png", 6, "good.png: is also an input"),
+    ("good.png -o ./pictures/../good.png", 6, "is also an input"),
+    ("pictures -o pictures", 6, "is also an input"),
+    ("good.png -o none/x.png --background none/x.png", 6, "is also an input"),
+    ("good.png -o notes.txt/out.png", 6, "cannot be written"),
+    ("good.png good.jpg -o notes.txt", 6, "notes.txt: is a file"),
+]
+
+
+@pytest.mark.parametrize(("line", "expected", "message"), CASES, ids=[case[0] for case in CASES])
+def test_one_line_and_an_exit_code(
+    place: Path, run: Run, line: str, expected: int, message: str
+) -> None:
+    before = sorted(place.rglob("*"))
+    arguments = line.split() if "--model" in line else [*line.split(), "--model", "red.onnx"]
+    code, _, err = run("image", *arguments)
+    assert (code, err) == (expected, err)
+    assert " ".join(message.split()) in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
+    if expected != 0:
+        assert sorted(place.rglob("*")) == before
+    if expected > 2:
+        assert len(err.splitlines()) == 1
+
+
+def test_a_failing_folder_exits_with_the_first_failures_code(place: Path, run: Run) -> None:
+    for name in ("empty.jpg", "page.jpg"):
+        (place / "pictures" / name).write_bytes((place / name).read_bytes())
+    code, _, err = run("image", "pictures", "-o", "out", "--model", "red.onnx")
+    assert code == 3
+    assert "2 of 3 pictures failed" in err
+    assert [path.name for path in Path("out").iterdir()] == ["one.png"]
+
+
+def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, other: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    code, _, err = run("image", "good.png", "-o", "out.png", "--model", "red.onnx")
+    assert code == OutputError.exit_code
+    assert "out.png: cannot be written (No space left on device)" in err
+    assert not list(place.glob(".livematte*"))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000), (2, 3)])
+@pytest.mark.parametrize("mode", ["--cutout", "--alpha", "--background=blur"])
+def test_odd_sizes(place: Path, run: Run, size: tuple[int, int], mode: str) -> None:
+    Image.new("RGB", size, (255, 0, 0)).save("odd.png")
+    assert run("image", "odd.png", "-o", "out.png", mode, "--model", "red.onnx")[0] == 0
+    with Image.open("out.png") as written:
+        assert written.size == size
+
+
+def test_unicode_and_awkward_names(place: Path, run: Run, encoded: Callable[..., bytes]) -> None:
+    for name in ("naïve 写真 🎭.png", "-dash.png", "a%20b'c\".png", "n" * 240 + ".png"):
+        (place / "pictures" / name).write_bytes(encoded())
+    assert run("image", "pictures", "-o", "öut", "--model", "red.onnx")[0] == 0
+    assert {p.name for p in Path("öut").iterdir()} == {p.name for p in Path("pictures").iterdir()}
+
+
+def test_ctrl_c_in_a_folder_leaves_only_whole_pictures(place: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
+    for index in range(300):
+        Image.fromarray(noise).save(place / "pictures" / f"{index:03}.bmp")
+    code = "import livematte.cli; livematte.cli.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "image", "pictures", "-o", "out", "--model", "red.onnx"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    out = place / "out"
+    deadline = time.monotonic() + 60
+    while not list(out.glob("*.png")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted; " in err
+    assert "Traceback" not in err
+    written = list(out.iterdir())
+    assert 0 < len(written) < 301
+    for path in written:
+        assert path.suffix == ".png"
+        with Image.open(path) as picture:
+            picture.load()
