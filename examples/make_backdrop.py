@@ -12,7 +12,7 @@ def main() -> None:
     """Draw the picture beside this file."""
     rng = np.random.default_rng(7)
     rows = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None, None]
-    top, bottom = np.float32([120, 60, 30]), np.float32([90, 130, 235])  # BGR
+    top, bottom = np.float32([110, 50, 25]), np.float32([150, 140, 40])  # BGR
     picture = np.broadcast_to(top * (1 - rows) + bottom * rows, (HEIGHT, WIDTH, 3)).copy()
     for _ in range(70):
         centre = (int(rng.integers(WIDTH)), int(HEIGHT * rng.beta(4, 3)))

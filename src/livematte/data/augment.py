@@ -113,12 +113,12 @@ def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
 
 
 def warp(source: Tensor, matrices: Tensor, size: tuple[int, int], *, mode: str) -> Tensor:
-    """Resample N×C×h×w by N×2×3 maps to N×C×H×W; the border is continued outwards.
+    """Resample N×C×h×w by N×2×3 maps to N×C×H×W; outside, it is mirrored.
 
     ``mode`` is ``bilinear`` for pictures and soft mattes, ``nearest`` for hard masks.
     """
     grid = F.affine_grid(matrices, [len(source), 1, *size], align_corners=False)
-    return F.grid_sample(source, grid, mode=mode, padding_mode="border", align_corners=False)
+    return F.grid_sample(source, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
 class Augmenter:

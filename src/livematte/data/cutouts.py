@@ -12,7 +12,7 @@ from livematte.data.placement import Box, Placement, person_box
 from livematte.data.sample import FloatMatte, Sample
 from livematte.refinement import estimate_foreground
 
-__all__ = ["Cutout", "choke", "cut_out", "warp_cutout"]
+__all__ = ["Cutout", "choke", "cut_out", "is_matte", "warp_cutout"]
 
 _LEAST_AREA = 0.02
 _PHOTO_EDGE = 0.7

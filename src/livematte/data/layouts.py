@@ -22,6 +22,7 @@ __all__ = [
     "Listing",
     "aisegment",
     "baidu",
+    "match",
     "p3m",
     "plain",
     "ppm100",

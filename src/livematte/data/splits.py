@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def read_split_list(root: Path) -> SplitList:
     Raises:
         InputError: the file is there but is not what it should be.
     """
-    root = root.resolve()
+    # Not resolved: a folder of links to sets may bring lists of its own.
+    root = Path(os.path.abspath(root))  # noqa: PTH100
     for path in (root / SPLITS_FILE, root.parent / SPLITS_FILE):
         if not path.is_file():
             continue

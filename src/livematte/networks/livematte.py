@@ -19,7 +19,7 @@ from livematte.networks.base import Network, NetworkOutput
 from livematte.networks.blocks import ConvNormAct, upsample
 from livematte.networks.mobilenet_v2 import MobileNetV2
 
-__all__ = ["LiveMatte"]
+__all__ = ["DecoderLevel", "LiveMatte", "SeparableResidual"]
 
 
 class SeparableResidual(nn.Module):
