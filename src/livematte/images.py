@@ -46,7 +46,7 @@ READABLE_SUFFIXES = frozenset(
 )
 WRITABLE_SUFFIXES = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _SAVE_OPTIONS: dict[str, dict[str, int]] = {
-    "PNG": {"compress_level": 4},
+    "PNG": {"compress_level": 2},
     "WEBP": {"quality": 92, "alpha_quality": 100, "method": 3},
     "JPEG": {"quality": 93, "subsampling": 0},
 }
