@@ -3,7 +3,7 @@
 PYTHON ?= python3
 OUT ?= out/demo
 NEWEST = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livematte needs Python 3.11 or newer; set PYTHON=")'
-INSTALL = install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL = install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint check networks clean help
 
@@ -30,13 +30,15 @@ clean: ## remove the environments and what the demo wrote
 
 .venv-demo/ready: pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc')
 	@$(NEWEST)
-	$(PYTHON) -m venv --clear .venv-demo
-	.venv-demo/bin/python -m pip $(INSTALL) .
+	@echo 'installing livematte into .venv-demo (a minute) ...'
+	@$(PYTHON) -m venv --clear .venv-demo
+	@.venv-demo/bin/python -m pip $(INSTALL) .
 	@touch $@
 
 .venv-test/ready: pyproject.toml constraints.txt
 	@$(NEWEST)
-	$(PYTHON) -m venv --clear .venv-test
-	.venv-test/bin/python -m pip $(INSTALL) --upgrade pip
-	.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,pretrained]'
+	@echo 'installing livematte and its tests into .venv-test (some minutes) ...'
+	@$(PYTHON) -m venv --clear .venv-test
+	@.venv-test/bin/python -m pip $(INSTALL) --upgrade pip
+	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,pretrained]'
 	@touch $@

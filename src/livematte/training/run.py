@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -147,16 +148,25 @@ def _trainer(recipe: Recipe, config: RunConfig, log: CSVLogger) -> Trainer:
 
 @contextlib.contextmanager
 def _without_known_notes() -> Iterator[None]:
-    """Keep notes away that do not apply: loaders only count, and the run's folder is ours."""
-    with warnings.catch_warnings():
-        for note in (
-            "Checkpoint directory .* exists and is not empty",
-            ".*does not have many workers",
-            r".*isinstance\(treespec, LeafSpec\)",
-            "The number of training batches",
-        ):
-            warnings.filterwarnings("ignore", message=note)
-        yield
+    """Keep away notes that do not apply (loaders only count, the folder is ours) and adverts."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "Tip:" not in record.getMessage()
+
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addFilter(wanted)
+    try:
+        with warnings.catch_warnings():
+            for note in (
+                "Checkpoint directory .* exists and is not empty",
+                ".*does not have many workers",
+                r".*isinstance\(treespec, LeafSpec\)",
+                "The number of training batches",
+            ):
+                warnings.filterwarnings("ignore", message=note)
+            yield
+    finally:
+        logger.removeFilter(wanted)
 
 
 def train(recipe: Recipe, config: RunConfig, *, progress: Progress | None = None) -> RunResult:

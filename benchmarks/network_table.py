@@ -1,9 +1,10 @@
-"""Time every network in ONNX Runtime, one thread, interleaved; print a Markdown table.
+"""Print the README's table: size, work, time and score of every network.
 
-    python benchmarks/network_latency.py [--rounds 20]
+    python benchmarks/network_table.py [--rounds 20]
 
-Weights are fresh: time does not depend on them. Every round runs each network once, so that a busy
-machine slows all of them alike; compare the ratios.
+Time is that of ONNX Runtime on one thread. Every round runs each network once, so that a busy machine
+slows all of them alike; compare the ratios. The networks carry fresh weights, which time does not
+depend on; scores are those of the bundled weights.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from livematte import networks
+from livematte import networks, weights
 from livematte.engines.onnxruntime import OnnxRuntimeEngine
 from livematte.export.onnx import export_onnx
+from livematte.networks.counting import count_macs, count_parameters
 from livematte.spec import ModelSpec
+
+SCORES = ("portraits_miou", "portraits_boundary_f")
 
 
 def open_all(folder: Path) -> dict[str, OnnxRuntimeEngine]:
@@ -48,12 +52,17 @@ def main() -> None:
             start = time.perf_counter()
             engine.run(image)
             times[name].append((time.perf_counter() - start) * 1000)
-    print("| network | input | median ms | min ms |\n|---|---|---:|---:|")
+    scores = {model.name: model.spec.metrics for model in weights.bundled()}
+    print("| network | input | parameters | MACs | CPU ms | mean IoU | boundary F |")
+    print("|---|---|---:|---:|---:|---:|---:|")
     for name, values in times.items():
-        own, size = values[2:], engines[name].spec
+        network, spec = networks.create(name), engines[name].spec
+        macs = count_macs(network, (spec.height, spec.width)) / 1e6
+        score = scores.get(name, {})
+        shown = (f"{score[key] * 100:.1f} %" if key in score else "" for key in SCORES)
         print(
-            f"| `{name}` | {size.height}×{size.width} "
-            f"| {statistics.median(own):.1f} | {min(own):.1f} |"
+            f"| `{name}` | {spec.height}×{spec.width} | {count_parameters(network):,} "
+            f"| {macs:,.0f} M | {statistics.median(values[2:]):.1f} | {' | '.join(shown)} |"
         )
 
 
