@@ -2,9 +2,9 @@
 
     python benchmarks/network_table.py [--rounds 20]
 
-Time is that of ONNX Runtime on one thread. Every round runs each network once, so that a busy machine
-slows all of them alike; compare the ratios. The networks carry fresh weights, which time does not
-depend on; scores are those of the bundled weights.
+Time is that of ONNX Runtime on one thread. Every round runs each network once, so that a busy
+machine slows all of them alike; compare the ratios. The networks carry fresh weights, which time
+does not depend on; scores are those of the bundled weights.
 """
 
 from __future__ import annotations

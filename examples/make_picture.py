@@ -1,6 +1,6 @@
 """Lay the demo's pictures side by side, as the README shows them.
 
-    make demo && python examples/make_picture.py out/demo docs/demo.jpg
+make demo && python examples/make_picture.py out/demo docs/demo.jpg
 """
 
 import sys

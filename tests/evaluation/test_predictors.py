@@ -36,6 +36,7 @@ class RedNetwork(Network):
     """The logit of the red channel, or of the prior where there is one."""
 
     default_size = (16, 16)
+    stride = 1
 
     def __init__(self, *, prior: bool = False, gain: float = 1.0) -> None:
         super().__init__(prior=prior)

@@ -14,6 +14,7 @@ class Small(Network):
     """One layer of each kind, small enough to count by hand."""
 
     default_size = (8, 8)
+    stride = 1
 
     def __init__(self, *, prior: bool = False) -> None:
         super().__init__(prior=prior)

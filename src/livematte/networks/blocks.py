@@ -47,9 +47,7 @@ class ConvNormAct(nn.Sequential):
     ) -> None:
         padding = dilation * (kernel - 1) // 2
         layers: list[nn.Module] = [
-            nn.Conv2d(
-                inputs, outputs, kernel, stride, padding, dilation, groups=groups, bias=bias
-            ),
+            nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups=groups, bias=bias),
             nn.BatchNorm2d(outputs, eps=eps),
         ]
         if activation is not None:

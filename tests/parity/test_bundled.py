@@ -1,0 +1,58 @@
+"""The bundled model on a real photo: torch and ONNX Runtime agree, and the person is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import livematte
+from livematte import weights
+from livematte.spec import file_digest
+from livematte.training.checkpoint import load_network
+from livematte.transforms import fit_image
+
+PORTRAIT = Path(__file__).parents[2] / "examples" / "portrait.png"
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    return cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB)
+
+
+@pytest.mark.parametrize("model", weights.bundled(), ids=lambda model: model.name)
+def test_torch_and_onnx_runtime_agree(model: weights.BundledModel, portrait: np.ndarray) -> None:
+    engine = livematte.load(model.name, threads=1).engine
+    image = fit_image(portrait, engine.spec)
+    network = load_network(model.path.with_suffix(".ckpt"))
+    with torch.no_grad():
+        logit = network(torch.from_numpy(image.transpose(2, 0, 1).copy())[None]).mask
+    difference = np.abs(engine.run(image) - torch.sigmoid(logit)[0, 0].numpy())
+    assert difference.max() <= 1e-3
+    assert difference.mean() <= 1e-4
+
+
+@pytest.mark.parametrize("model", weights.bundled(), ids=lambda model: model.name)
+def test_weights_are_what_their_papers_say(model: weights.BundledModel) -> None:
+    assert model.spec.sha256 == file_digest(model.path)
+    assert model.spec.licence != "unknown"
+    assert model.spec.training_data != "unknown"
+    assert model.spec.metrics
+    assert "Known failures" in model.card
+
+
+def test_person_is_found_and_background_is_not(portrait: np.ndarray) -> None:
+    alpha = livematte.load().segment(portrait)
+    assert alpha[60:170, 180:270].mean() > 0.97  # face and hair
+    assert alpha[300:480, 100:260].mean() > 0.9  # suit
+    assert alpha[20:200, 330:500].mean() < 0.03  # wall and rocket
+    assert alpha[:150, :100].mean() < 0.1  # flag
+
+
+def test_nobody_is_found_where_nobody_is() -> None:
+    backdrop = cv2.imread(str(PORTRAIT.with_name("backdrop.jpg")))
+    alpha = livematte.load().segment(cv2.cvtColor(backdrop, cv2.COLOR_BGR2RGB))
+    assert (alpha > 0.5).mean() < 0.01
