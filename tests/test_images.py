@@ -1,8 +1,7 @@
-"""Reading every kind of picture, refusing everything else, writing whole files only."""
+"""Reading every kind of picture, refusing everything else, encoding what is written."""
 
 import io
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from livematte.errors import InputError, OutputError, UsageError
-from livematte.images import encode_picture, format_of, read_picture, write_atomically
+from livematte.images import encode_picture, format_of, read_picture
 
 Encoded = Callable[..., bytes]
 
@@ -237,46 +236,3 @@ def test_formats_that_cannot_hold_it() -> None:
         format_of(Path("x.xyz"))
     with pytest.raises(OutputError, match="WEBP cannot hold 20000×1"):
         encode_picture(np.zeros((1, 20_000), np.uint8), "WEBP")
-
-
-def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "new" / "out.png"
-    write_atomically(target, b"first")
-    assert target.read_bytes() == b"first"
-
-    def interrupted(self: Path, other: Path) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(target, b"second")
-    assert target.read_bytes() == b"first"
-    assert list(target.parent.iterdir()) == [target]
-
-
-def test_files_follow_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        write_atomically(tmp_path / "out", b"x")
-    finally:
-        os.umask(before)
-    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
-
-
-def test_where_nothing_can_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    for path in (tmp_path / "file" / "out.png", tmp_path, tmp_path / ("x" * 300 + ".png")):
-        with pytest.raises(OutputError, match=r"cannot be written|is not a file"):
-            write_atomically(path, b"x")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
-def test_links_are_written_through(tmp_path: Path) -> None:
-    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
-    write_atomically(tmp_path / "link.png", b"x")
-    assert (tmp_path / "link.png").is_symlink()
-    assert (tmp_path / "real.png").read_bytes() == b"x"
-    (tmp_path / "a").symlink_to(tmp_path / "b")
-    (tmp_path / "b").symlink_to(tmp_path / "a")
-    with pytest.raises(OutputError):
-        write_atomically(tmp_path / "a", b"x")

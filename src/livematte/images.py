@@ -1,8 +1,7 @@
-"""Read and write pictures safely.
+"""Read pictures safely, and encode them.
 
 Reading: only formats that Pillow decodes by itself, a pixel limit checked against the header
-before anything is decoded, upright by EXIF, colours in sRGB, alpha kept. Writing: into a
-temporary file in the same folder that takes the name only when it is complete.
+before anything is decoded, upright by EXIF, colours in sRGB, alpha kept.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import secrets
 import threading
 import warnings
 from collections.abc import Iterator
@@ -32,7 +30,6 @@ __all__ = [
     "encode_picture",
     "format_of",
     "read_picture",
-    "write_atomically",
 ]
 
 _log = logging.getLogger(__name__)
@@ -251,30 +248,3 @@ def encode_picture(pixels: NDArray[np.uint8], file_format: str) -> bytes:
             f"{file_format} cannot hold {width}×{height} pixels ({_reason(error)}); write PNG"
         ) from error
     return buffer.getvalue()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is either complete or not there; its folder is made where missing.
-
-    Raises:
-        OutputError: it cannot be written, or something other than a file has its name.
-    """
-    try:
-        target = path.resolve()  # through a link, not over it
-        if target.exists() and not target.is_file():
-            raise OutputError(f"{path}: exists and is not a file; choose another output")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.parent / f".livematte-{secrets.token_hex(6)}.part"
-        try:
-            # Not tempfile: its files are private to the user, whatever the umask says.
-            with part.open("xb") as stream:
-                stream.write(content)
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(
-            f"{path}: cannot be written ({reason}); check the folder and its permissions"
-        ) from error

@@ -72,5 +72,6 @@ def test_command_draws_what_training_draws(people, tmp_path):
 
 def test_places_that_cannot_be_written(people, tmp_path):
     assert isinstance(invoke(people, tmp_path / "sheet.jpg").exception, UsageError)
-    missing = invoke(people, tmp_path / "absent" / "sheet.png").exception
-    assert isinstance(missing, OutputError)
+    (tmp_path / "file").touch()
+    blocked = invoke(people, tmp_path / "file" / "sheet.png").exception
+    assert isinstance(blocked, OutputError)

@@ -136,7 +136,7 @@ def test_pictures_without_people_can_be_scored(model: Path, spec: Path, data: Pa
         (["MODEL", "--spec", "SPEC", "--data", "DATA", "--set", "c"], InputError, "no such folder"),
         (["MODEL", "--spec", "SPEC", "--data", "DATA", "--split", "test"], UsageError, "split"),
         (["run.ckpt", "--spec", "SPEC", "--data", "DATA"], UsageError, "--spec"),
-        (["MODEL", "--spec", "SPEC", "--data", "DATA", "-o", "SPEC"], OutputError, "-o"),
+        (["MODEL", "--spec", "SPEC", "--data", "DATA", "-o", "SPEC"], OutputError, "cannot be"),
     ],
 )
 def test_bad_requests_name_what_is_wrong(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from livematte.errors import OutputError, UsageError
+from livematte.errors import UsageError
 
 if TYPE_CHECKING:
     from livematte.data.check import Report
@@ -140,8 +140,5 @@ def preview(
         ignore=list(batch.valid[:, 0].cpu().numpy() == 0),
         priors=None if batch.prior is None else list(batch.prior[:, 0].cpu().numpy()),
     )
-    try:
-        write_picture(output, sheet)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error})") from error
+    write_picture(output, sheet)
     typer.echo(output)

@@ -22,13 +22,8 @@ from livematte.cli.console import show_log
 from livematte.cli.paths import STANDARD, Job, plan
 from livematte.effects import blend, blur_background, cover, cut_out
 from livematte.errors import LivematteError, UsageError
-from livematte.images import (
-    MAX_PIXELS,
-    Picture,
-    encode_picture,
-    read_picture,
-    write_atomically,
-)
+from livematte.files import write_atomically
+from livematte.images import MAX_PIXELS, Picture, encode_picture, read_picture
 from livematte.segmenter import Segmenter, load, person_found, person_fraction
 
 __all__ = ["command"]

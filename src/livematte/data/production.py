@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from livematte.data.dataset import Dataset
-from livematte.data.files import write_picture, write_whole
+from livematte.data.files import write_picture
 from livematte.data.synthesis import Composite, SynthesisConfig, synthesize
 from livematte.errors import InputError, OutputError
+from livematte.files import write_atomically
 
 __all__ = ["MANIFEST", "produce"]
 
@@ -128,4 +129,4 @@ def _read_manifest(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
 def _write_manifest(folder: Path, settings: dict[str, Any], items: dict[str, Any]) -> None:
     content = {**settings, "items": dict(sorted(items.items()))}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_whole(folder / MANIFEST, text.encode())
+    write_atomically(folder / MANIFEST, text.encode())

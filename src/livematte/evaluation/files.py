@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import cv2
 
-from livematte.errors import OutputError
 from livematte.evaluation.report import to_dict, to_json, to_markdown
 from livematte.evaluation.result import EvaluationResult
 from livematte.evaluation.worst import draw_worst
+from livematte.files import write_atomically
 
 __all__ = ["write_report"]
 
@@ -43,24 +41,6 @@ def write_report(
     if result.worst:
         sheet = cv2.cvtColor(draw_worst(result.worst), cv2.COLOR_RGB2BGR)
         contents[_PICTURE] = cv2.imencode(".png", sheet)[1].tobytes()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            _replace(folder / name, content)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror}); choose another folder with -o"
-        ) from error
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
     return tuple(folder / name for name in contents)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from livematte.engines.onnxruntime import OnnxRuntimeEngine
-from livematte.errors import ModelError, OutputError
+from livematte.errors import ModelError
 from livematte.export.graph import MatteGraph, example_inputs
+from livematte.files import write_atomically
 from livematte.networks.base import Network
 from livematte.spec import METADATA_KEY, ModelSpec
 
@@ -73,24 +73,16 @@ def export_onnx(
     model = _convert(graph, inputs)
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, spec.to_json()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            draft = Path(folder) / "model.onnx"
-            onnx.save(model, draft)
-            largest, mean = _compare(graph, inputs, draft)
-            if not largest <= tolerance:
-                raise ModelError(
-                    f"{path}: not written, the export differs from torch by {largest:.2g} "
-                    f"(tolerance {tolerance:.2g})"
-                )
-            final = spec.with_digest(draft)
-            sidecar = Path(folder) / "model.json"
-            sidecar.write_text(final.to_json(), encoding="utf-8")
-            draft.replace(path)
-            sidecar.replace(path.with_suffix(".json"))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    content = model.SerializeToString()
+    largest, mean = _compare(graph, inputs, path, content)
+    if not largest <= tolerance:
+        raise ModelError(
+            f"{path}: not written, the export differs from torch by {largest:.2g} "
+            f"(tolerance {tolerance:.2g})"
+        )
+    write_atomically(path, content)
+    final = spec.with_digest(path)
+    write_atomically(path.with_suffix(".json"), final.to_json().encode())
     return ExportReport(path, final, largest, mean)
 
 
@@ -138,12 +130,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _compare(
-    graph: MatteGraph, inputs: tuple[torch.Tensor, ...], file: Path
+    graph: MatteGraph, inputs: tuple[torch.Tensor, ...], path: Path, content: bytes
 ) -> tuple[float, float]:
     """Largest and mean difference between torch and the file, through the engine users run."""
     with torch.no_grad():
         wanted = graph(*inputs)[0, 0].numpy()
-    engine = OnnxRuntimeEngine(file, file.read_bytes(), None, device="cpu", threads=1)
+    engine = OnnxRuntimeEngine(path, content, None, device="cpu", threads=1)
     arrays = [x[0].permute(1, 2, 0).numpy() for x in inputs]
     prior = arrays[1][..., 0] if len(arrays) == 2 else None
     difference = np.abs(engine.run(arrays[0], prior) - wanted)
