@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from livematte.errors import ModelError
 
-__all__ = ["SUFFIXES", "load_weights"]
+__all__ = ["SUFFIXES", "load_weights", "read_checkpoint", "set_weights"]
 
 SUFFIXES = (".pt", ".pth", ".ckpt")
 _PREFIX = "network."
 
 
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint; nothing in it is executed.
+
+    Raises:
+        ModelError: the file is missing or not a checkpoint.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # an unpickler fed with damage may raise anything
+        raise ModelError(f"{path}: not a checkpoint that can be read safely ({error})") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: holds no state dict")
+    return content
+
+
 def load_weights(network: nn.Module, path: Path) -> None:
+    """Read a checkpoint and set the network's weights; see :func:`set_weights`.
+
+    Raises:
+        ModelError: the file is missing, not a checkpoint, or of another network.
+    """
+    set_weights(network, read_checkpoint(path), path)
+
+
+def set_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None:
     """Load a state dict, bare or inside a training checkpoint.
 
     A training checkpoint keeps it under ``state_dict``, the network's names behind ``network.``.
     Weights of a network without a prior start one that has it: the new input channel begins at
     zero, so that it first computes what the old one did.
 
+    Args:
+        network: what takes the weights.
+        content: what :func:`read_checkpoint` returned.
+        path: its file, for messages.
+
     Raises:
-        ModelError: the file is missing, not a checkpoint, or of another network.
+        ModelError: they are those of another network.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such checkpoint")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"{path}: not a checkpoint that can be read safely ({error})") from error
-    if isinstance(content, dict):
-        content = content.get("state_dict", content)
+    content = content.get("state_dict", content)
     if not isinstance(content, dict):
         raise ModelError(f"{path}: holds no state dict")
     if any(str(key).startswith(_PREFIX) for key in content):

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import pickle
+import io
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from livematte import networks
-from livematte.errors import ModelError, OutputError
+from livematte.errors import ModelError, UsageError
+from livematte.files import write_atomically
 from livematte.networks.base import Network
-from livematte.networks.checkpoint import load_weights
+from livematte.networks.checkpoint import read_checkpoint, set_weights
 from livematte.training.recipe import Recipe, parse_recipe
 
-__all__ = ["load_network", "load_recipe_of", "save_for_release"]
+__all__ = ["Trained", "load_network", "load_recipe_of", "load_trained", "save_for_release"]
+
+
+class Trained(NamedTuple):
+    """A checkpoint's recipe and its network, in evaluation mode."""
+
+    recipe: Recipe
+    network: Network
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such checkpoint")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"{path}: not a checkpoint that can be read safely ({error})") from error
-    if not isinstance(content, dict) or "recipe" not in content or "state_dict" not in content:
+    content = read_checkpoint(path)
+    if "recipe" not in content or "state_dict" not in content:
         raise ModelError(
             f"{path}: holds no livematte recipe; is it one of livematte's checkpoints?"
         )
@@ -41,16 +45,41 @@ def load_recipe_of(path: Path) -> Recipe:
     return parse_recipe(_read(path)["recipe"], str(path))
 
 
+def load_trained(path: Path, options: Sequence[str] = ()) -> Trained:
+    """The recipe and the network of a checkpoint, with its averaged weights if it has them.
+
+    Args:
+        path: the checkpoint.
+        options: ``key=value`` for the network, instead of what it was trained with, such as
+            ``output_stride=8``; values are YAML. The recipe then says the same.
+
+    Raises:
+        ModelError: the file is missing, damaged, not a livematte checkpoint, or its weights do
+            not fit the network with these options.
+        UsageError: an option that the network does not have, or a value it cannot take.
+    """
+    content = _read(path)
+    for option in options:
+        if "=" not in option:
+            raise UsageError(f"option {option} of the network: expected key=value")
+    recipe = parse_recipe(content["recipe"], str(path), [f"options.{text}" for text in options])
+    try:
+        network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"{path}: {recipe.network} cannot be built with {dict(recipe.options)} ({error})"
+        ) from error
+    set_weights(network, content, path)
+    return Trained(recipe, network.eval())
+
+
 def load_network(path: Path) -> Network:
-    """The network of a checkpoint in evaluation mode, with its averaged weights if it has them.
+    """The network of :func:`load_trained` alone.
 
     Raises:
         ModelError: the file is missing, damaged, or not a livematte checkpoint.
     """
-    recipe = load_recipe_of(path)
-    network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
-    load_weights(network, path)
-    return network.eval()
+    return load_trained(path).network
 
 
 def save_for_release(source: Path, target: Path) -> None:
@@ -62,17 +91,14 @@ def save_for_release(source: Path, target: Path) -> None:
         ModelError: ``source`` is not a livematte checkpoint.
         OutputError: ``target`` cannot be written.
     """
-    content, recipe = _read(source), load_recipe_of(source)
+    content = _read(source)
+    recipe = parse_recipe(content["recipe"], str(source))
     recipe = replace(
         recipe,
         pretrained=Path(recipe.pretrained).name if recipe.pretrained else None,
         teacher=Path(recipe.teacher).name if recipe.teacher else None,
     )
     weights = {k: v for k, v in content["state_dict"].items() if k.startswith("network.")}
-    draft = target.with_name(f".{target.name}.part")
-    try:
-        torch.save({"state_dict": weights, "recipe": recipe.to_yaml()}, draft)
-        draft.replace(target)
-    except (OSError, RuntimeError) as error:
-        draft.unlink(missing_ok=True)
-        raise OutputError(f"{target}: cannot be written ({error})") from error
+    stream = io.BytesIO()
+    torch.save({"state_dict": weights, "recipe": recipe.to_yaml()}, stream)
+    write_atomically(target, stream.getvalue())
