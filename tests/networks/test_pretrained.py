@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import flatbuffers
 import h5py
@@ -14,10 +17,13 @@ from torch import nn
 
 from livematte import networks
 from livematte.errors import InputError
+from livematte.networks.blocks import ConvNormAct
 from livematte.networks.mobilenet_v2 import MobileNetV2
 from livematte.networks.pretrained import keep_function_with_batch_statistics, load_encoder
 
 WIDTH = 0.35
+
+Layers = dict[str, ConvNormAct]
 
 
 def encoder_of(seed: int) -> MobileNetV2:
@@ -35,9 +41,9 @@ def encoder_of(seed: int) -> MobileNetV2:
     return encoder.eval()
 
 
-def write_keras(encoder: MobileNetV2, path: Path) -> None:
+def write_keras(layers: Layers, path: Path) -> None:
     with h5py.File(path, "w") as file:
-        for place, (convolution, norm, *_) in encoder.named_convolutions().items():
+        for place, (convolution, norm, *_) in layers.items():
             index, _, part = place.partition(".")
             layer = {"stem": "Conv1", "0": "expanded_conv"}.get(index, f"block_{index}")
             layer = f"{layer}_{part}" if part else layer
@@ -56,7 +62,7 @@ def write_keras(encoder: MobileNetV2, path: Path) -> None:
                 file[f"{name}/{key}:0"] = values.detach().numpy()
 
 
-def write_tflite(encoder: MobileNetV2, path: Path) -> dict[str, torch.Tensor]:
+def write_tflite(layers: Layers, path: Path) -> dict[str, torch.Tensor]:
     """Fold the norms, quantise the kernels per channel; give back the biases the file holds."""
     model, graph, held = schema.ModelT(), schema.SubGraphT(), {}
     model.version, model.subgraphs, model.buffers = 3, [graph], [schema.BufferT()]
@@ -83,7 +89,7 @@ def write_tflite(encoder: MobileNetV2, path: Path) -> dict[str, torch.Tensor]:
 
     one = np.ones(1, np.float32)
     previous = tensor(np.zeros((1, 64, 64, 3), np.int8), schema.TensorType.INT8, one, 0)
-    for place, (convolution, norm, *_) in encoder.named_convolutions().items():
+    for place, (convolution, norm, *_) in layers.items():
         depthwise = convolution.groups > 1
         gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         kernel = (convolution.weight * gain.view(-1, 1, 1, 1)).detach().numpy()
@@ -120,7 +126,7 @@ def picture() -> torch.Tensor:
 
 def test_keras_weights_give_the_same_features(tmp_path: Path) -> None:
     source = encoder_of(0)
-    write_keras(source, tmp_path / "start.h5")
+    write_keras(source.named_convolutions(), tmp_path / "start.h5")
     network = networks.create("livematte", width=WIDTH, pretrained=tmp_path / "start.h5")
     encoder = network.encoder
     assert isinstance(encoder, MobileNetV2)
@@ -130,7 +136,7 @@ def test_keras_weights_give_the_same_features(tmp_path: Path) -> None:
 
 def test_integer_weights_are_dequantised_and_survive_batch_statistics(tmp_path: Path) -> None:
     source = encoder_of(0)
-    held = write_tflite(source, tmp_path / "start.tflite")
+    held = write_tflite(source.named_convolutions(), tmp_path / "start.tflite")
     target = MobileNetV2(width=WIDTH)
     load_encoder(nn.Sequential(target), tmp_path / "start.tflite")
     for place, (_, norm, *_) in target.named_convolutions().items():
@@ -147,7 +153,7 @@ def test_integer_weights_are_dequantised_and_survive_batch_statistics(tmp_path: 
 
 def test_wider_encoder_starts_with_the_shared_channels(tmp_path: Path) -> None:
     source = encoder_of(0)
-    write_keras(source, tmp_path / "start.h5")
+    write_keras(source.named_convolutions(), tmp_path / "start.h5")
     wider = MobileNetV2(width=0.5)
     load_encoder(nn.Sequential(wider), tmp_path / "start.h5")
     with torch.no_grad():
@@ -170,3 +176,121 @@ def test_what_cannot_be_loaded_is_named(
     source = file if "." not in file else tmp_path / file
     with pytest.raises(InputError, match=message):
         networks.create(network, pretrained=source)
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, create_model: Callable[..., nn.Module]) -> None:
+    timm = ModuleType("timm")
+    timm.create_model = create_model  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "timm", timm)
+
+
+def test_timm_weights_give_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = encoder_of(0)
+    head = ConvNormAct(source.channels[-1], 8, 1)  # comes after what an encoder needs
+    asked = []
+
+    def create_model(name: str, *, pretrained: bool) -> nn.Module:
+        asked.append((name, pretrained))
+        return nn.Sequential(*source.named_convolutions().values(), nn.Sequential(*head))
+
+    offer(monkeypatch, create_model)
+    target = MobileNetV2(width=WIDTH)
+    load_encoder(nn.Sequential(target), "mobilenetv2_035.ra_in1k")
+    assert asked == [("mobilenetv2_035.ra_in1k", True)]
+    for own, wanted in zip(target.eval()(picture()), source(picture()), strict=True):
+        torch.testing.assert_close(own, wanted)
+
+
+def test_timm_that_cannot_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create_model(name: str, *, pretrained: bool) -> nn.Module:
+        raise ConnectionError("the hub\nis away")
+
+    offer(monkeypatch, create_model)
+    with pytest.raises(InputError, match=r"mobilenetv2_100: .*\(the hub is away\)"):
+        load_encoder(nn.Sequential(MobileNetV2(width=WIDTH)), "mobilenetv2_100")
+    offer(monkeypatch, lambda name, *, pretrained: nn.Sequential(ConvNormAct(3, 8, 3)))
+    with pytest.raises(InputError, match=r"resnet18: .* 1 of 51 convolutions"):
+        load_encoder(nn.Sequential(MobileNetV2(width=WIDTH)), "resnet18")
+
+
+def test_a_prior_and_an_expansion_that_the_file_lacks_start_without_effect(tmp_path: Path) -> None:
+    layers = encoder_of(0).named_convolutions()
+    write_keras(layers, tmp_path / "start.h5")
+    network = networks.create("portraitnet", prior=True, pretrained=tmp_path / "start.h5")
+    encoder = network.encoder
+    assert isinstance(encoder, MobileNetV2)
+    taken = encoder.named_convolutions()
+    kernel, given = taken["stem"][0].weight.detach(), layers["stem"][0].weight.detach()
+    torch.testing.assert_close(kernel[: len(given), :3], given)
+    assert not kernel[: len(given), 3:].any()
+    x = torch.rand(1, 32, 4, 4)
+    torch.testing.assert_close(taken["0.expand"].eval()(x), x, rtol=1e-4, atol=1e-4)
+
+
+def without_last(layers: Layers) -> Layers:
+    return dict(list(layers.items())[:-1])
+
+
+def with_large_kernel(layers: Layers) -> Layers:
+    channels = layers["3.depthwise"][0].in_channels
+    return {**layers, "3.depthwise": ConvNormAct(channels, channels, 5, groups=channels)}
+
+
+def with_dense_kernel(layers: Layers) -> Layers:
+    channels = layers["3.depthwise"][0].in_channels
+    return {**layers, "3.depthwise": ConvNormAct(channels, channels, 3)}
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".tflite"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without_last, r"has no 'block_16_project|has 50 of 51 convolutions and no 16\.project"),
+        (with_large_kernel, "3.depthwise is a depthwise 5×5 convolution, not a depthwise 3×3 one"),
+        (with_dense_kernel, "3.depthwise is a 3×3 convolution, not a depthwise 3×3 one"),
+    ],
+)
+def test_another_network_is_refused_and_leaves_no_trace(
+    tmp_path: Path, suffix: str, change: Callable[[Layers], Layers], message: str
+) -> None:
+    path = tmp_path / f"other{suffix}"
+    layers = change(encoder_of(0).named_convolutions())
+    (write_keras if suffix == ".h5" else write_tflite)(layers, path)
+    target = MobileNetV2(width=WIDTH)
+    before = {name: value.clone() for name, value in target.state_dict().items()}
+    with pytest.raises(InputError, match=rf"other\{suffix}: not a MobileNetV2, for .*(?:{message})"):
+        load_encoder(nn.Sequential(target), path)
+    for name, value in target.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".tflite"])
+@pytest.mark.parametrize("content", [b"", b"junk " * 99])
+def test_damaged_files_are_named(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"start{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"start\{suffix}: cannot be read"):
+        networks.create("livematte", pretrained=path)
+
+
+def test_foreign_keras_files_are_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "start.h5", "w") as file:
+        file["model_weights/dense/kernel:0"] = np.zeros((3, 4), np.float32)
+    with pytest.raises(InputError, match=r"start\.h5: not a MobileNetV2.*Conv1/kernel:0"):
+        networks.create("livematte", pretrained=tmp_path / "start.h5")
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    layers = encoder_of(0).named_convolutions()
+    nn.init.constant_(layers["5.expand"][1].running_mean, float("nan"))
+    write_keras(layers, tmp_path / "start.h5")
+    with pytest.raises(InputError, match=r"5\.expand holds numbers that are not finite"):
+        networks.create("livematte", pretrained=tmp_path / "start.h5")
+
+
+def test_a_norm_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    layers = encoder_of(0).named_convolutions()
+    layers["2.project"][1] = nn.BatchNorm2d(3)
+    write_keras(layers, tmp_path / "start.h5")
+    with pytest.raises(InputError, match=r"norm of 2\.project"):
+        networks.create("livematte", pretrained=tmp_path / "start.h5")

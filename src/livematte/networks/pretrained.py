@@ -8,7 +8,7 @@ checkpoint where there is internet. A narrower or wider encoder takes the channe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from livematte.errors import InputError, MissingExtra
+from livematte.errors import InputError, LivematteError, MissingExtra
 from livematte.networks.blocks import ConvNormAct
 from livematte.networks.mobilenet_v2 import MobileNetV2
 
-__all__ = ["FoldedNorms", "keep_function_with_batch_statistics", "load_encoder"]
+__all__ = ["FoldedNorms", "has_folded_norms", "keep_function_with_batch_statistics", "load_encoder"]
 
 Array = npt.NDArray[Any]
+
+_REMEDY = "give a MobileNetV2 of ImageNet, in Keras's or TensorFlow Lite's form"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
             ``mobilenetv2_100.ra_in1k`` (needs timm and internet).
 
     Raises:
-        InputError: the network has no MobileNetV2, the file is missing or not of a known kind.
+        InputError: the network has no MobileNetV2; the file is missing, damaged, or not that of a
+            MobileNetV2; or timm cannot give the checkpoint. The network is then as it was.
         MissingExtra: the package that reads the file is not installed.
     """
     encoder = next((m for m in network.modules() if isinstance(m, MobileNetV2)), None)
@@ -67,12 +70,11 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
     if path.suffix in readers:
         if not path.is_file():
             raise InputError(f"{path}: no such starting-weights file")
-        weights = readers[path.suffix](path)
+        weights = _read(readers[path.suffix], path)
     else:
         weights = _read_timm(str(source))
     targets = encoder.named_convolutions()
-    if not set(weights) <= set(targets):
-        raise InputError(f"{source}: its layers are not those of a MobileNetV2")
+    _check(weights, targets, str(source))
     for name, target in targets.items():
         if name in weights:
             _copy(weights[name], target)
@@ -80,6 +82,54 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
             _make_identity(target)
     if path.suffix == ".tflite":
         encoder.folded = FoldedNorms()
+
+
+def _read(reader: Callable[[Path], dict[str, _Convolution]], path: Path) -> dict[str, _Convolution]:
+    try:
+        return reader(path)
+    except LivematteError:
+        raise
+    except KeyError as error:
+        raise InputError(f"{path}: not a MobileNetV2, for it has no {error}; {_REMEDY}") from error
+    except Exception as error:  # the readers' libraries raise anything when fed with damage
+        raise InputError(f"{path}: cannot be read ({_line(error)}); {_REMEDY}") from error
+
+
+def _check(
+    weights: Mapping[str, _Convolution], targets: Mapping[str, ConvNormAct], source: str
+) -> None:
+    """The file holds a MobileNetV2 of any width: same layers, kernels of the same size and kind."""
+    if missing := [place for place in _places() if place not in weights]:
+        raise InputError(
+            f"{source}: not a MobileNetV2, for it has {len(weights)} of {len(list(_places()))} "
+            f"convolutions and no {missing[0]}; {_REMEDY}"
+        )
+    for place, found in weights.items():
+        wanted = targets[place][0].weight
+        assert isinstance(wanted, Tensor)
+        kinds = [
+            f"{'depthwise ' if shape[1] == 1 else ''}{'×'.join(map(str, shape[2:]))}"
+            for shape in (found.kernel.shape, wanted.shape)
+        ]
+        if kinds[0] != kinds[1]:
+            raise InputError(
+                f"{source}: not a MobileNetV2, for {place} is a {kinds[0]} convolution, not a "
+                f"{kinds[1]} one; {_REMEDY}"
+            )
+        norm = (found.scale, found.shift, found.mean, found.variance)
+        if any(values.shape != found.kernel.shape[:1] for values in norm):
+            raise InputError(f"{source}: the norm of {place} does not fit its kernel; {_REMEDY}")
+        if not all(np.isfinite(values).all() for values in (found.kernel, *norm)):
+            raise InputError(f"{source}: {place} holds numbers that are not finite; {_REMEDY}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def has_folded_norms(network: nn.Module) -> bool:
+    """Whether :func:`keep_function_with_batch_statistics` has something to do."""
+    return any(isinstance(module, FoldedNorms) for module in network.modules())
 
 
 def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> None:
@@ -226,9 +276,16 @@ def _read_timm(name: str) -> dict[str, _Convolution]:
         import timm  # noqa: PLC0415
     except ImportError as error:
         raise InputError(
-            f"{name}: neither a starting-weights file, nor can timm read it (pip install timm)"
+            f"{name}: neither a starting-weights file (.h5, .tflite), nor can timm read it (pip "
+            "install timm)"
         ) from error
-    model = timm.create_model(name, pretrained=True)
+    try:
+        model = timm.create_model(name, pretrained=True)
+    except Exception as error:  # of timm, its hub client or the connection
+        raise InputError(
+            f"{name}: neither a starting-weights file (.h5, .tflite), nor can timm give it "
+            f"({_line(error)}); check the name and the connection"
+        ) from error
     modules = list(model.modules())
     pairs = [
         (a, b)
