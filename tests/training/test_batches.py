@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from livematte.data.augment import AugmentConfig, Augmenter, Batch
+from livematte.data.augment import AugmentConfig, Augmenter, Batch, affine_matrices
 from livematte.data.composite import composite
 from livematte.training.batches import BatchMaker, TrainingBatch, seed_step
 from livematte.training.recipe import Recipe
@@ -85,3 +85,30 @@ def test_composite_shows_the_person_inside_and_the_room_outside() -> None:
     assert made.image[0, 0, 2, 2].item() == pytest.approx(0.1)
     mixed = made.image[0, 0] * 1.0
     torch.testing.assert_close(mixed, 0.1 + 0.8 * made.alpha[0, 0])
+
+
+@pytest.mark.parametrize("aspect", [0.5, 1.0, 1.8])
+def test_pictures_are_rotated_in_their_true_proportions(aspect: float) -> None:
+    config = AugmentConfig(rotation=60.0, stretch=1.5, scale=(0.5, 2.0))
+    torch.manual_seed(0)
+    shape = torch.tensor([[aspect, 0.0], [0.0, 1.0]])
+    stored = affine_matrices(config, torch.full((20,), aspect))[:, :, :2]
+    true = shape @ stored @ torch.linalg.inv(shape)
+    columns = true.transpose(1, 2)
+    angles = (columns[:, 0] * columns[:, 1]).sum(dim=1)
+    torch.testing.assert_close(angles, torch.zeros(20), atol=1e-5, rtol=0)
+    lengths = columns.norm(dim=2)
+    ratio = lengths[:, 0] / lengths[:, 1]
+    assert ratio.max() <= 1.5 + 1e-4
+    assert ratio.min() >= 1 / 1.5 - 1e-4
+
+
+def test_zooming_out_does_not_alias() -> None:
+    """A fine grating becomes grey when it is shrunk four times, whatever the resampling skips."""
+    off = {f: 0.0 for f in AugmentConfig.__dataclass_fields__ if f not in ("scale", "jpeg")}
+    config = AugmentConfig(**{**off, "scale": (0.5, 0.5), "stretch": 1.0})  # type: ignore[arg-type]
+    grating = (torch.arange(128) % 2 * 255).to(torch.uint8).expand(1, 3, 128, 128)
+    blank = torch.zeros(1, 1, 128, 128, dtype=torch.uint8)
+    soft = torch.zeros(1, dtype=torch.bool)
+    batch = Augmenter(config, (64, 64)).geometry(grating, blank, blank.bool(), torch.ones(1), soft)
+    assert batch.image[..., 8:-8, 8:-8].std() < 0.03

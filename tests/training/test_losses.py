@@ -98,3 +98,30 @@ def test_distillation_of_equals_is_zero() -> None:
     logit = torch.randn(1, 1, 8, 8)
     assert losses.distillation(logit, logit, ONES).item() == pytest.approx(0, abs=1e-6)
     assert losses.distillation(logit, logit + 2, ONES).item() > 0
+
+
+def test_dice_of_a_soft_matte_is_best_at_the_matte() -> None:
+    truth = torch.full((1, 1, 8, 8), 0.5)
+    own, harder = torch.zeros(1, 1, 8, 8), torch.full((1, 1, 8, 8), 7.0)
+    assert losses.dice(own, truth, ONES) < 0.01 < losses.dice(harder, truth, ONES)
+
+
+def test_laplacian_leaves_smooth_differences_to_other_losses() -> None:
+    """A ramp has no detail at any level, away from the border."""
+    ramp = torch.linspace(0.3, 0.7, 64).expand(1, 1, 64, 64)
+    inside = torch.zeros(1, 1, 64, 64)
+    inside[..., 16:-16, 16:-16] = 1
+    flat = torch.full((1, 1, 64, 64), 0.5)
+    whole = losses.laplacian(torch.logit(ramp), flat, torch.ones_like(ramp), levels=1)
+    noise = ramp + (torch.rand(1, 1, 64, 64) - 0.5) * 0.02
+    detail = losses.laplacian(torch.logit(noise), flat, torch.ones_like(ramp), levels=1)
+    assert whole < detail / 10
+
+
+def test_outlines_beside_void_do_not_count() -> None:
+    alpha, valid = half(), ONES.clone()
+    valid[..., 4:6] = 0
+    away = losses.away_from_void(valid, 3)
+    assert away[0, 0, 0].tolist() == [1, 1, 1, 0, 0, 0, 0, 1]
+    wrong = torch.full((1, 1, 8, 8), 20.0)
+    assert losses.boundary_cross_entropy(wrong, alpha, valid, 3).item() == 0

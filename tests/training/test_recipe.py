@@ -48,6 +48,15 @@ def test_overrides_reach_into_the_tree() -> None:
         ("stages.0.loss.dize=1", "unknown key dize"),
         ("stages=[]", "at least one stage"),
         ("seed=[1", "not YAML"),
+        ("stages.foo=1", "no such place"),
+        ("stages.5={}", "no such place"),
+        ("name.x=1", "no such place"),
+        ("stages.0.freeze_encoder=true", "pretrained"),
+        ("stages.0.loss.distillation=1", "needs a teacher"),
+        ("teacher=a.ckpt", "loss.distillation"),
+        ("data.negatives=0.1", "data.backgrounds"),
+        ("data.cutouts=[a]", "data.backgrounds"),
+        ("stages.1.loss.boundary_kernel=4", "must be odd"),
     ],
 )
 def test_bad_override_is_named(override: str, message: str) -> None:

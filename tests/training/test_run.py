@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from livematte.data.datasets import open_dataset
-from livematte.errors import TrainingError, UsageError
+from livematte.errors import DeviceError, OutputError, TrainingError, UsageError
 from livematte.training import module
 from livematte.training.checkpoint import load_network, load_recipe_of, save_for_release
-from livematte.training.recipe import LossConfig, Recipe, parse_recipe
+from livematte.training.recipe import LossConfig, Recipe, ScheduleConfig, parse_recipe
 from livematte.training.run import RunConfig, RunResult, train
 
 
@@ -26,6 +29,11 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     content = torch.load(path, weights_only=True)
     own = content.get("current_model_state", {})
     return {**content["state_dict"], **{f"own.{key}": value for key, value in own.items()}}
+
+
+def read_column(folder: Path, name: str) -> list[str]:
+    with (folder / "metrics.csv").open() as stream:
+        return [row[name] for row in csv.DictReader(stream)]
 
 
 def test_tiny_network_overfits_eight_composites(
@@ -46,24 +54,45 @@ def test_tiny_network_overfits_eight_composites(
     assert np.mean(ious) > 0.95
 
 
-def test_resume_equals_no_interruption(
-    composites: Path, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = run(tiny, composites, tmp_path / "whole")
-    genuine = module.compute_losses
-    calls = []
+def cut_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the power fail once, after so many steps."""
+    genuine, calls = module.compute_losses, []
 
     def failing(*arguments: object) -> dict[str, torch.Tensor]:
         calls.append(1)
-        if len(calls) > 5:
+        if len(calls) == steps + 1:
             raise RuntimeError("power cut")
         return genuine(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "compute_losses", failing)
+
+
+def two_stages(recipe: Recipe) -> Recipe:
+    first = replace(recipe.stages[0], epochs=1, batch_size=8)
+    return replace(recipe, stages=(first, replace(recipe.stages[0], epochs=2)))
+
+
+def plateau(recipe: Recipe) -> Recipe:
+    """No gain is ever enough, so the rate falls after the first epoch."""
+    schedule = ScheduleConfig(kind="plateau", patience=0, factor=0.1, minimum=1e-12, warmup=2)
+    slow = replace(recipe.stages[0], rate=1e-9)
+    return replace(recipe, schedule=schedule, stages=(slow,))
+
+
+@pytest.mark.parametrize("change", [lambda recipe: recipe, two_stages, plateau])
+def test_resume_equals_no_interruption(
+    composites: Path,
+    tiny: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Recipe], Recipe],
+) -> None:
+    recipe = change(tiny)
+    whole = run(recipe, composites, tmp_path / "whole")
+    cut_after(4, monkeypatch)
     with pytest.raises(RuntimeError, match="power cut"):
-        run(tiny, composites, tmp_path / "cut")
-    monkeypatch.setattr(module, "compute_losses", genuine)
-    resumed = run(tiny, composites, tmp_path / "cut", resume=True)
+        run(recipe, composites, tmp_path / "cut")
+    resumed = run(recipe, composites, tmp_path / "cut", resume=True)
     rows = (tmp_path / "cut" / "metrics.csv").read_text().splitlines()
     assert rows == (tmp_path / "whole" / "metrics.csv").read_text().splitlines()
     first, second = weights(whole.last), weights(resumed.last)
@@ -73,16 +102,32 @@ def test_resume_equals_no_interruption(
         assert torch.equal(value, second[key]), key
 
 
+def test_time_is_up_at_the_end_of_an_epoch_and_counts_anew(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    config = RunConfig(composites, tmp_path, accelerator="cpu", devices="1", max_minutes=1.5)
+    train(tiny, config, clock=itertools.count(step=60).__next__)
+    assert read_column(tmp_path, "epoch") == ["0", "1"]
+    train(tiny, replace(config, resume=True), clock=itertools.count(step=60).__next__)
+    assert read_column(tmp_path, "epoch") == ["0", "1", "2"]
+
+
+def test_resuming_with_another_recipe_is_refused(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    run(tiny, composites, tmp_path)
+    with pytest.raises(UsageError, match="differs in seed"):
+        run(replace(tiny, seed=2), composites, tmp_path, resume=True)
+
+
 def test_run_leaves_checkpoints_curves_and_numbers(
     composites: Path, tiny: Recipe, tmp_path: Path
 ) -> None:
     result = run(tiny, composites, tmp_path)
     assert result.best.is_file()
     assert {path.name for path in result.curves} == {"loss.png", "accuracy.png", "rate.png"}
-    with (tmp_path / "metrics.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
-    assert all(row["train/loss"] and row["val/miou"] for row in rows)
+    assert read_column(tmp_path, "epoch") == ["0", "1", "2"]
+    assert all(read_column(tmp_path, "train/loss") + read_column(tmp_path, "val/miou"))
     assert load_recipe_of(result.last) == tiny
     assert parse_recipe((tmp_path / "recipe.yaml").read_text(), "file") == tiny
     save_for_release(result.last, tmp_path / "small.ckpt")
@@ -101,16 +146,76 @@ def test_nan_stops_with_what_to_try(
         run(tiny, composites, tmp_path)
 
 
-def test_two_stages_and_a_frozen_encoder(composites: Path, tiny: Recipe, tmp_path: Path) -> None:
-    frozen = replace(tiny.stages[0], epochs=1, freeze_encoder=True)
-    result = run(replace(tiny, ema=0.0, stages=(frozen,)), composites, tmp_path / "frozen")
-    torch.manual_seed(0)
-    unmoved = replace(tiny, ema=0.0, stages=(replace(frozen, rate=1e-9),))
-    start = run(unmoved, composites, tmp_path / "start")
-    first, second = weights(result.last), weights(start.last)
-    encoder = [key for key in first if key.startswith("network.encoder.")]
-    assert all(torch.equal(first[key], second[key]) for key in encoder)
-    assert not torch.equal(first["network.mask_head.weight"], second["network.mask_head.weight"])
+def test_a_frozen_encoder_stays_and_is_released(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    once = replace(tiny.stages[0], epochs=1)
+    start = run(replace(tiny, ema=0.0, stages=(once,)), composites, tmp_path / "start").last
+    frozen = replace(once, freeze_encoder=True)
+    tiny = replace(tiny, ema=0.0, pretrained=str(start))
+    before = weights(start)
+    kept = weights(run(replace(tiny, stages=(frozen,)), composites, tmp_path / "frozen").last)
+    free = weights(run(replace(tiny, stages=(frozen, once)), composites, tmp_path / "free").last)
+    encoder = [key for key in before if key.startswith("network.encoder.")]
+    assert all(torch.equal(before[key], kept[key]) for key in encoder)
+    assert not torch.equal(before["network.mask_head.weight"], kept["network.mask_head.weight"])
+    assert not torch.equal(before["network.encoder.stem.0.weight"],
+                           free["network.encoder.stem.0.weight"])  # fmt: skip
+
+
+def test_rates_follow_stages_warmup_and_plateau(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    stage = replace(tiny.stages[0], epochs=1)
+    stages = (replace(stage, rate=1e-3), replace(stage, rate=1e-4))
+    schedule = ScheduleConfig(kind="constant", warmup=4)
+    run(replace(tiny, stages=stages, schedule=schedule), composites, tmp_path / "stages")
+    rates = [float(value) for value in read_column(tmp_path / "stages", "rate")]
+    assert rates == pytest.approx([0.5e-3, 1e-4])  # two of four steps of warm-up, then all
+    run(plateau(tiny), composites, tmp_path / "plateau")
+    rates = [float(value) for value in read_column(tmp_path / "plateau", "rate")]
+    assert rates[-1] < rates[0]
+
+
+def test_prior_networks_learn_from_a_teacher_in_bf16(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    stage = replace(tiny.stages[0], epochs=1)
+    teacher = run(replace(tiny, stages=(stage,)), composites, tmp_path / "teacher").best
+    stage = replace(stage, loss=LossConfig(distillation=1.0, laplacian=0.5, boundary=0.5))
+    recipe = replace(
+        tiny, prior=True, teacher=str(teacher), precision="bf16-mixed", stages=(stage,)
+    )
+    result = run(recipe, composites, tmp_path / "student")
+    assert load_network(result.best).prior
+    assert read_column(tmp_path / "student", "train/distillation")
+
+
+def test_several_processes_put_up_with_idle_parts(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    config = RunConfig(composites, tmp_path, accelerator="cpu", devices="1", strategy="ddp")
+    recipe = replace(tiny, stages=(replace(tiny.stages[0], epochs=1),))
+    try:
+        assert train(recipe, config).last.is_file()  # its edge head is never scored
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"accelerator": "tpu"}, DeviceError),
+        ({"strategy": "foo"}, UsageError),
+        ({"output": Path("/dev/null/run")}, OutputError),
+    ],
+)
+def test_runs_that_cannot_start_say_why(
+    composites: Path, tiny: Recipe, tmp_path: Path, change: dict[str, Any], error: type[Exception]
+) -> None:
+    config = replace(RunConfig(composites, tmp_path, accelerator="cpu"), **change)
+    with pytest.raises(error):
+        train(tiny, config)
 
 
 def test_sinet_trains_its_encoder_first(composites: Path, tiny: Recipe, tmp_path: Path) -> None:
@@ -146,5 +251,5 @@ def test_a_run_is_not_overwritten_nor_resumed_from_nothing(
 
 def test_a_loss_without_its_head_is_refused(composites: Path, tiny: Recipe, tmp_path: Path) -> None:
     stage = replace(tiny.stages[0], loss=LossConfig(cross_entropy=0.0, coarse=1.0))
-    with pytest.raises(UsageError, match="nothing to score"):
+    with pytest.raises(UsageError, match="no coarse head"):
         run(replace(tiny, stages=(stage,)), composites, tmp_path)

@@ -27,8 +27,9 @@ def command(
     devices: Annotated[str, typer.Option(help="How many devices in each node.")] = "auto",
     nodes: Annotated[int, typer.Option(help="How many machines.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, e.g. ddp.")] = "auto",
-    max_time: Annotated[
-        str | None, typer.Option(help="Stop after DD:HH:MM:SS; --resume goes on.")
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="Stop at the end of the epoch that passes this; --resume goes on."),
     ] = None,
 ) -> None:
     """Train a network by a recipe."""
@@ -44,7 +45,7 @@ def command(
         devices=devices,
         nodes=nodes,
         strategy=strategy,
-        max_time=max_time,
+        max_minutes=max_minutes,
     )
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as bar:

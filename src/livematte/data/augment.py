@@ -21,6 +21,7 @@ from torch.nn import functional as F
 __all__ = ["AugmentConfig", "Augmenter", "Batch", "affine_matrices", "warp"]
 
 LUMA = (0.299, 0.587, 0.114)
+MOST_HALVINGS = 4
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class AugmentConfig:
         flip_p: horizontal flip.
         rotation: largest angle in degrees, either way.
         scale: (smallest, largest) size of the picture relative to the output.
-        shift: largest shift relative to the output's sides.
+        shift: largest shift relative to the picture's sides.
         stretch: largest change of aspect ratio, as a factor.
         brightness, contrast, saturation: largest relative change.
         local_light: largest relative change of a smooth light field across the picture.
         temperature: largest exponent change of the red curve against the blue (warm or cool).
-        dark_p: low light: a steep tone curve and strong noise.
+        dark_p: low light: a steep tone curve, and noise up to ``dark_noise``.
         gaussian_p, motion_p, median_p, noise_p, jpeg_p: filters and artefacts.
         noise: largest standard deviation of the noise.
         jpeg: (lowest, highest) JPEG quality.
@@ -54,6 +55,7 @@ class AugmentConfig:
     local_light: float = 0.3
     temperature: float = 0.25
     dark_p: float = 0.06
+    dark_noise: float = 0.12
     gaussian_p: float = 0.1
     motion_p: float = 0.06
     median_p: float = 0.03
@@ -97,19 +99,17 @@ def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
     angle = _uniform(n, -config.rotation, config.rotation, device) * (math.pi / 180)
     low, high = math.log(config.scale[0]), math.log(config.scale[1])
     scale = torch.exp(_uniform(n, low, high, device))
-    limit = math.log(config.stretch)
-    stretch = torch.exp(_uniform(n, -limit, limit, device))
+    limit = math.log(config.stretch) / 2
+    side = torch.exp(_uniform(n, -limit, limit, device))
     flip = torch.where(torch.rand(n, device=device) < config.flip_p, -1.0, 1.0)
     cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
     shift = (torch.rand(n, 2, device=device) * 2 - 1) * 2 * config.shift
-    matrix = torch.stack(
-        [
-            torch.stack([cosine * stretch * flip, -sine / aspect, shift[:, 0]], dim=1),
-            torch.stack([sine * aspect * flip, cosine / stretch, shift[:, 1]], dim=1),
-        ],
-        dim=1,
+    # A⁻¹ · rotation · diag(side, 1 / side) · A with A = diag(aspect, 1), mirrored by the flip.
+    rows = (
+        (cosine * side * flip, -sine / (side * aspect), shift[:, 0]),
+        (sine * side * aspect * flip, cosine / side, shift[:, 1]),
     )
-    return matrix
+    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
 def warp(source: Tensor, matrices: Tensor, size: tuple[int, int], *, mode: str) -> Tensor:
@@ -153,20 +153,18 @@ class Augmenter:
             hard: N bool; where true the mask is resampled by nearest neighbour.
         """
         matrices = affine_matrices(self.config, aspect)
-        colour = self._shrink(images.float().div_(255))
-        image = warp(colour, matrices, self.size, mode="bilinear").clamp_(0, 1)
+        image = self._resample(images, matrices)
         return Batch(image, *self._warp_masks(alpha, ignore, matrices, hard))
 
     def _warp_masks(
         self, alpha: Tensor, ignore: Tensor, matrices: Tensor, hard: Tensor
     ) -> tuple[Tensor, Tensor]:
-        values = alpha.float().div_(255)
         moved = torch.empty(len(alpha), 1, *self.size, device=alpha.device)
         if (~hard).any():
-            soft = self._shrink(values[~hard])
-            moved[~hard] = warp(soft, matrices[~hard], self.size, mode="bilinear").clamp_(0, 1)
+            moved[~hard] = self._resample(alpha[~hard], matrices[~hard])
         if hard.any():
-            moved[hard] = warp(values[hard], matrices[hard], self.size, mode="nearest")
+            values = alpha[hard].float().div_(255)
+            moved[hard] = warp(values, matrices[hard], self.size, mode="nearest")
         void = torch.zeros_like(moved, dtype=torch.bool)
         some = ignore.flatten(1).any(dim=1)
         if some.any():
@@ -174,13 +172,26 @@ class Augmenter:
             void[some] = drawn > 0.5
         return moved, void
 
-    def _shrink(self, stored: Tensor) -> Tensor:
-        """Antialias before a resampling that would skip pixels."""
+    def _resample(self, stored: Tensor, matrices: Tensor) -> Tensor:
+        """Warp N×C×h×w uint8 to floats in [0, 1], antialiased where pixels would be skipped.
+
+        Each picture is read from the halving of itself that is nearest to its reduction.
+        """
         ratio = min(s / t for s, t in zip(stored.shape[-2:], self.size, strict=True))
-        if ratio < 1.5:
-            return stored
-        target = [int(side * 1.2) for side in self.size]
-        return F.interpolate(stored, target, mode="bilinear", antialias=True, align_corners=False)
+        zoom = matrices[:, :, :2].det().abs().sqrt()
+        levels = torch.log2(ratio * zoom).round().clamp(0, MOST_HALVINGS).int()
+        channels = stored.shape[1]
+        result = torch.empty(len(stored), channels, *self.size, device=stored.device)
+        for level in sorted(set(levels.tolist())):
+            chosen = levels == level
+            values = stored[chosen].float().div_(255)
+            if level:
+                small = [side >> level for side in stored.shape[-2:]]
+                values = F.interpolate(
+                    values, small, mode="bilinear", antialias=True, align_corners=False
+                )
+            result[chosen] = warp(values, matrices[chosen], self.size, mode="bilinear")
+        return result.clamp_(0, 1)
 
     def texture(self, image: Tensor) -> Tensor:
         """Colour, light, blur, noise and compression; N×3×H×W in [0, 1] in and out."""
@@ -194,8 +205,8 @@ class Augmenter:
             (config.motion_p, _motion),
         ):
             image = _sometimes(image, chance, change)
-        noisy = torch.rand(n, device=device) < config.noise_p
-        image = _where(image, noisy | dark, self._noise)
+        image = _sometimes(image, config.noise_p, lambda x: _noisy(x, config.noise))
+        image = _where(image, dark, lambda x: _noisy(x, config.dark_noise))
         image = _sometimes(image, config.jpeg_p, self._compress)
         return image.clamp(0, 1)
 
@@ -225,10 +236,6 @@ class Augmenter:
         exponent = exponent * torch.where(dark, _uniform(n, 1.5, 3.0, device), 1.0)[:, None]
         return image.clamp(1e-4, 1).pow(exponent[:, :, None, None])
 
-    def _noise(self, image: Tensor) -> Tensor:
-        sigma = _uniform(len(image), 0.0, self.config.noise, image.device).view(-1, 1, 1, 1)
-        return image + torch.randn_like(image) * sigma
-
     def _compress(self, image: Tensor) -> Tensor:
         quality = _uniform(len(image), *self.config.jpeg, image.device)
         height, width = image.shape[-2:]
@@ -247,6 +254,11 @@ def _where(image: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) ->
 
 def _sometimes(image: Tensor, chance: float, change: Callable[[Tensor], Tensor]) -> Tensor:
     return _where(image, torch.rand(len(image), device=image.device) < chance, change)
+
+
+def _noisy(image: Tensor, most: float) -> Tensor:
+    sigma = _uniform(len(image), 0.0, most, image.device).view(-1, 1, 1, 1)
+    return image + torch.randn_like(image) * sigma
 
 
 def _gaussian(image: Tensor) -> Tensor:

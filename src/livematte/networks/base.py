@@ -75,6 +75,13 @@ class Network(nn.Module):
             UsageError: a prior is missing, or was given to a network without that channel; or the
                 sides are no multiples of ``stride``.
         """
+        return self.predict(self.prepare(image, prior))
+
+    def prepare(self, image: Tensor, prior: Tensor | None = None) -> Tensor:
+        """What :meth:`predict` takes: normalised channels, N×``in_channels``×H×W.
+
+        Takes and raises what :meth:`forward` does.
+        """
         height, width = image.shape[-2:]
         if height % self.stride or width % self.stride:
             raise UsageError(
@@ -85,9 +92,7 @@ class Network(nn.Module):
             state = "needs" if self.prior else "takes no"
             raise UsageError(f"{type(self).__name__} {state} prior (built with prior={self.prior})")
         x = (image - self._mean) / self._std
-        if prior is not None:
-            x = torch.cat([x, prior], dim=1)
-        return self.predict(x)
+        return x if prior is None else torch.cat([x, prior], dim=1)
 
     def predict(self, x: Tensor) -> NetworkOutput:
         """N×``in_channels``×H×W normalised input to logits."""

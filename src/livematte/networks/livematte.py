@@ -57,6 +57,7 @@ class LiveMatte(Network):
         width: multiplier of the encoder's channels.
         decoder: channels at 1/16, 1/8, 1/4 and 1/2.
         repeats: residual blocks per decoder level.
+        edge: have the boundary head; without it a boundary loss cannot be asked for.
     """
 
     default_size: ClassVar[tuple[int, int]] = (256, 256)
@@ -70,6 +71,7 @@ class LiveMatte(Network):
         width: float = 0.5,
         decoder: tuple[int, int, int, int] = (64, 40, 32, 16),
         repeats: int = 2,
+        edge: bool = True,
     ) -> None:
         super().__init__(prior=prior)
         self.encoder = MobileNetV2(self.in_channels, width=width)
@@ -81,7 +83,7 @@ class LiveMatte(Network):
             self.levels.append(DecoderLevel(channels, skip, outputs, repeats))
             channels = outputs
         self.mask_head = nn.ConvTranspose2d(channels, 1, 4, stride=2, padding=1)
-        self.edge_head = nn.ConvTranspose2d(channels, 1, 4, stride=2, padding=1)
+        self.edge_head = nn.ConvTranspose2d(channels, 1, 4, stride=2, padding=1) if edge else None
         nn.init.zeros_(self.context.weight)
         nn.init.zeros_(self.context.bias)  # type: ignore[arg-type]
 
@@ -90,6 +92,5 @@ class LiveMatte(Network):
         x = x + self.context(x.mean(dim=(2, 3), keepdim=True))
         for level, skip in zip(self.levels, reversed(skips), strict=True):
             x = level(x, skip)
-        return NetworkOutput(
-            mask=self.mask_head(x), edge=self.edge_head(x) if self.training else None
-        )
+        edge = self.edge_head(x) if self.training and self.edge_head is not None else None
+        return NetworkOutput(mask=self.mask_head(x), edge=edge)

@@ -17,7 +17,7 @@ from livematte.data.priors import PriorConfig, make_prior
 from livematte.training.recipe import Recipe, Stage
 from livematte.training.store import PictureStore
 
-__all__ = ["BatchMaker", "TrainingBatch", "seed_step"]
+__all__ = ["BatchMaker", "TrainingBatch", "distorted_priors", "seed_step"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class BatchMaker:
         """Make one batch for a stage; draws from torch's global generator."""
         store = self.store
         augmenter = Augmenter(self.recipe.augment, stage.size)
-        drawn = torch.multinomial(store.weights.cpu(), stage.batch_size, replacement=True)
+        drawn = torch.multinomial(store.weights, stage.batch_size, replacement=True)
         index = drawn.to(store.images.device)
         batch = augmenter.geometry(
             store.images[index],
@@ -103,9 +103,16 @@ class BatchMaker:
         return Batch(image, alpha, ignore)
 
     def _priors(self, alpha: Tensor) -> Tensor:
-        config = PriorConfig(empty=1 - self.recipe.data.prior_p)
-        rng = np.random.default_rng(int(torch.randint(2**31, ())))
-        mattes = alpha[:, 0].cpu().numpy()
-        return torch.from_numpy(
-            np.stack([make_prior(matte, rng, config) for matte in mattes])[:, None]
-        ).to(alpha)
+        seed = int(torch.randint(2**31, ()))
+        return distorted_priors(alpha, seed=seed, empty=1 - self.recipe.data.prior_p)
+
+
+def distorted_priors(alpha: Tensor, *, seed: int, empty: float) -> Tensor:
+    """A plausible last matte for each of N×1×H×W mattes, or none with probability ``empty``.
+
+    Warped one by one on the CPU; see :mod:`livematte.data.priors`.
+    """
+    rng = np.random.default_rng(seed)
+    config = PriorConfig(empty=empty)
+    mattes = [make_prior(matte, rng, config) for matte in alpha[:, 0].cpu().numpy()]
+    return torch.from_numpy(np.stack(mattes)[:, None]).to(alpha)

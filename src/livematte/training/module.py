@@ -5,12 +5,10 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric
@@ -18,15 +16,19 @@ from torchmetrics import MeanMetric
 from livematte.errors import TrainingError, UsageError
 from livematte.networks.base import Network
 from livematte.training import losses
-from livematte.training.batches import BatchMaker, seed_step
+from livematte.training.batches import BatchMaker, distorted_priors, seed_step
 from livematte.training.objective import compute_losses
-from livematte.training.optimisers import make_optimiser, rate_at
+from livematte.training.optimisers import make_optimiser, make_plateau, rate_at
 from livematte.training.recipe import Recipe, Stage
 from livematte.training.store import PictureStore
 
 __all__ = ["MattingModule"]
 
 VALIDATION_BATCH = 16
+REMEDY = (
+    "Try a smaller learning rate (--set stages.0.rate=...), gradient clipping (--set clip=1), or "
+    "--set precision=32-true, in a new run from this one's best.ckpt (--set pretrained=...)"
+)
 
 
 class MattingModule(lightning.LightningModule):
@@ -52,6 +54,7 @@ class MattingModule(lightning.LightningModule):
         # Kept out of the module tree: a teacher is neither trained, averaged nor saved.
         self._teacher = [teacher]
         self.epoch_ends = list(itertools.accumulate(stage.epochs for stage in recipe.stages))
+        self._plateau = make_plateau(recipe) if recipe.schedule.kind == "plateau" else None
         self._scores = {name: MeanMetric() for name in ("loss", "miou", "accuracy")}
         self._scores |= {f"miou/{name}": MeanMetric() for name in validation.names}
 
@@ -69,6 +72,14 @@ class MattingModule(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the recipe, so that a checkpoint alone rebuilds its network."""
         checkpoint["recipe"] = self.recipe.to_yaml()
+        if self._plateau is not None:
+            checkpoint["plateau"] = self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the plateau's count of epochs without gain."""
+        if self._plateau is not None:
+            self._plateau.load_state_dict(checkpoint["plateau"])
+            self._plateau.optimizer.param_groups[0]["lr"] = self._plateau.get_last_lr()[0]
 
     def setup(self, stage: str) -> None:
         """Move the pictures to the device, once."""
@@ -77,8 +88,16 @@ class MattingModule(lightning.LightningModule):
         self._batches = BatchMaker(self.training_store, self.recipe)
         for metric in self._scores.values():
             metric.to(self.device)
+        self._validation_priors = self._make_validation_priors()
         if self._teacher[0] is not None:
             self._teacher[0].to(self.device).eval().requires_grad_(False)
+
+    def _make_validation_priors(self) -> list[Tensor | None]:
+        """What a prior network is scored with: nothing before, and a distorted last matte."""
+        alpha = self.validation_store.alpha.float() / 255
+        if not self.recipe.prior:
+            return [None]
+        return [torch.zeros_like(alpha), distorted_priors(alpha, seed=0, empty=0.0)]
 
     def train_dataloader(self) -> DataLoader[int]:
         """Counts the steps of the current epoch."""
@@ -112,9 +131,7 @@ class MattingModule(lightning.LightningModule):
         if not torch.isfinite(loss):
             bad = [name for name, value in parts.items() if not torch.isfinite(value)]
             raise TrainingError(
-                f"the loss is not a number at step {self.global_step} ({', '.join(bad)}). Try a "
-                "smaller learning rate (--set stages.0.rate=...), gradient clipping (--set "
-                "clip=1), or --set precision=32-true; then resume from the last checkpoint"
+                f"the loss is not a number at step {self.global_step} ({', '.join(bad)}). {REMEDY}"
             )
         shown = {f"train/{name}": value.detach() for name, value in parts.items()}
         shown["train/loss"] = loss.detach()
@@ -123,64 +140,65 @@ class MattingModule(lightning.LightningModule):
         )
         return loss
 
+    def on_train_batch_start(self, batch: Any, index: int) -> None:
+        """Set the learning rate of this step; a function of the step but for the plateau."""
+        rate = self._rate(self.global_step)
+        for group in self.optimizers(use_pl_optimizer=False).param_groups:  # type: ignore[union-attr]
+            group["lr"] = rate
+
     def validation_step(self, first: int, index: int) -> None:
-        """Score sixteen pictures at input size, each with an empty prior if one is taken."""
+        """Score sixteen pictures at input size; prior networks with and without a last matte."""
         store, some = self.validation_store, slice(int(first), int(first) + VALIDATION_BATCH)
         image = store.images[some].float() / 255
         alpha, valid = store.alpha[some].float() / 255, (~store.ignore[some]).float()
-        prior = torch.zeros_like(alpha) if self.recipe.prior else None
-        logit = self.network(image, prior).mask.float()
-        self._scores["loss"].update(losses.cross_entropy(logit, alpha, valid))
-        miou, accuracy = _score(logit > 0, alpha > 0.5, valid)
-        self._scores["miou"].update(miou)
-        self._scores["accuracy"].update(accuracy)
-        for number, name in enumerate(store.names):
-            chosen = store.sets[some] == number
-            if chosen.any():
-                self._scores[f"miou/{name}"].update(miou[chosen])
+        for priors in self._validation_priors:
+            logit = self.network(image, None if priors is None else priors[some]).mask.float()
+            loss = losses.cross_entropy(logit, alpha, valid)
+            self._scores["loss"].update(loss, weight=len(image))
+            miou, accuracy = _score(logit > 0, alpha > 0.5, valid)
+            self._scores["miou"].update(miou)
+            self._scores["accuracy"].update(accuracy)
+            for number, name in enumerate(store.names):
+                chosen = store.sets[some] == number
+                if chosen.any():
+                    self._scores[f"miou/{name}"].update(miou[chosen])
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean over pictures, of all sets and of each."""
-        for name, metric in self._scores.items():
-            self.log(f"val/{name}", metric.compute(), prog_bar=name == "miou", sync_dist=True)
-            metric.reset()
-
-    def _rate_factor(self) -> Callable[[int], float]:
-        """The rate of each step relative to the first stage's."""
-        schedule, stages = self.recipe.schedule, self.recipe.stages
-        ends = list(itertools.accumulate(self.steps_in(e) for e in range(self.epoch_ends[-1])))
-
-        def factor(step: int) -> float:
-            epoch = min(bisect.bisect_right(ends, step), len(ends) - 1)
-            number = bisect.bisect_right(self.epoch_ends, epoch)
-            first, last = 0, len(ends)
-            if schedule.per_stage:
-                last = self.epoch_ends[number]
-                first = last - stages[number].epochs
-            start = ends[first - 1] if first else 0
-            share = rate_at(schedule, step - start, ends[last - 1] - start, epoch - first)
-            return share * stages[number].rate / stages[0].rate
-
-        return factor
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimiser and schedule of the recipe."""
-        optimiser = make_optimiser(self.network, self.recipe)
-        schedule = self.recipe.schedule
-        if schedule.kind == "plateau":
-            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimiser,
-                factor=schedule.factor,
-                patience=schedule.patience,
-                min_lr=schedule.minimum,
+        """Log the mean over pictures, of all sets and of each; stop on broken weights."""
+        values = {name: metric.compute() for name, metric in self._scores.items()}
+        for name, value in values.items():
+            self.log(f"val/{name}", value, prog_bar=name == "miou", sync_dist=True)
+            self._scores[name].reset()
+        # Before any checkpoint is written, so that the last good one stays.
+        if not torch.isfinite(values["loss"]):
+            raise TrainingError(
+                f"the weights are broken after epoch {self.current_epoch}: the validation loss is "
+                f"not a number. {REMEDY}"
             )
-            config: LRSchedulerConfigType = {"scheduler": plateau, "monitor": "val/loss"}
-            return {"optimizer": optimiser, "lr_scheduler": config}
-        by_step = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate_factor())
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": by_step, "interval": "step"},
-        }
+        if self._plateau is not None:
+            self._plateau.step(float(values["loss"]))
+
+    def _rate(self, step: int) -> float:
+        """The learning rate at an optimiser step."""
+        schedule, stages = self.recipe.schedule, self.recipe.stages
+        ends = self._step_ends
+        epoch = min(bisect.bisect_right(ends, step), len(ends) - 1)
+        number = bisect.bisect_right(self.epoch_ends, epoch)
+        first, last = 0, len(ends)
+        if schedule.per_stage:
+            last = self.epoch_ends[number]
+            first = last - stages[number].epochs
+        start = ends[first - 1] if first else 0
+        share = rate_at(schedule, step - start, ends[last - 1] - start, epoch - first)
+        if self._plateau is not None:
+            share *= self._plateau.optimizer.param_groups[0]["lr"]
+        return share * stages[number].rate
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The recipe's optimiser; its rate is set at every step."""
+        steps = (self.steps_in(epoch) for epoch in range(self.epoch_ends[-1]))
+        self._step_ends = list(itertools.accumulate(steps))
+        return make_optimiser(self.network, self.recipe)
 
 
 def _score(predicted: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,6 +14,8 @@ from livematte.training.recipe import LossConfig
 
 __all__ = ["compute_losses"]
 
+EDGE_REACH = 5  # pixels: an edge target is 4 wide
+
 
 def compute_losses(
     network: Network, batch: TrainingBatch, config: LossConfig, teacher: Network | None
@@ -23,39 +26,53 @@ def compute_losses(
         Each loss with its weight applied, by its name in :class:`LossConfig`; their sum is what
         is minimised.
     """
-    output = _in_float(network(batch.image, batch.prior))
+    output = network(batch.image, batch.prior)
+    plain = network(batch.plain, batch.prior).mask if batch.plain is not None else None
+    goal = None
+    if teacher is not None and config.distillation:
+        goal = teacher(batch.image, batch.prior if teacher.prior else None).mask
+    with torch.autocast(batch.image.device.type, enabled=False):
+        found = _score(_in_float(output), batch, config)
+        if plain is not None:
+            mask, valid = output.mask.float(), batch.valid
+            found["plain_view"] = losses.cross_entropy(plain.float(), batch.alpha, valid)
+            agreement = losses.consistency(mask, plain.float(), valid)
+            found["consistency"] = config.consistency * agreement
+        if goal is not None:
+            distance = losses.distillation(output.mask.float(), goal.float(), batch.valid)
+            found["distillation"] = config.distillation * distance
+    if not found:
+        raise UsageError("a stage's losses all have weight 0; there is nothing to learn from")
+    return found
+
+
+def _score(output: NetworkOutput, batch: TrainingBatch, config: LossConfig) -> dict[str, Tensor]:
+    """The losses that need one view of the network alone."""
     mask, alpha, valid = output.mask, batch.alpha, batch.valid
     found: dict[str, Tensor] = {}
-
-    def add(name: str, value: Tensor) -> None:
-        found[name] = found.get(name, 0) + getattr(config, name) * value
-
     if config.cross_entropy:
-        add("cross_entropy", losses.cross_entropy(mask, alpha, valid))
+        found["cross_entropy"] = losses.cross_entropy(mask, alpha, valid)
     if config.boundary:
         kernel = config.boundary_kernel
-        add("boundary", losses.boundary_cross_entropy(mask, alpha, valid, kernel))
+        found["boundary"] = losses.boundary_cross_entropy(mask, alpha, valid, kernel)
     for name, loss in (("dice", losses.dice), ("l1", losses.l1), ("laplacian", losses.laplacian)):
         if getattr(config, name):
-            add(name, loss(mask, alpha, valid))
-    if config.edge and output.edge is not None:
-        add("edge", losses.focal(output.edge, losses.edges(alpha), valid))
-    if config.coarse and output.coarse is not None:
-        for value in _coarse(output.coarse, alpha, valid, config):
-            add("coarse", value)
-    if config.consistency and batch.plain is not None:
-        plain = _in_float(network(batch.plain, batch.prior)).mask
-        found["plain_view"] = losses.cross_entropy(plain, alpha, valid)
-        add("consistency", losses.consistency(mask, plain, valid))
-    if config.distillation and teacher is not None:
-        goal = _in_float(teacher(batch.image, batch.prior if teacher.prior else None)).mask
-        add("distillation", losses.distillation(mask, goal, valid))
-    if not found:
+            found[name] = loss(mask, alpha, valid)
+    if config.edge:
+        known = losses.away_from_void(valid, EDGE_REACH)
+        found["edge"] = losses.focal(_needed(output.edge, "edge"), losses.edges(alpha), known)
+    if config.coarse:
+        found["coarse"] = _coarse(_needed(output.coarse, "coarse"), alpha, valid, config)
+    return {name: getattr(config, name) * value for name, value in found.items()}
+
+
+def _needed(logit: Tensor | None, name: str) -> Tensor:
+    if logit is None:
         raise UsageError(
-            "the stage's losses have nothing to score on this network; an edge or coarse loss "
-            "needs a network that has that head"
+            f"the recipe weighs the {name} loss, but the network has no {name} head; "
+            f"set stages.N.loss.{name}=0 or take a network that has one"
         )
-    return found
+    return logit
 
 
 def _in_float(output: NetworkOutput) -> NetworkOutput:
@@ -63,12 +80,10 @@ def _in_float(output: NetworkOutput) -> NetworkOutput:
     return NetworkOutput(*(None if part is None else part.float() for part in output))  # type: ignore[arg-type]
 
 
-def _coarse(
-    logit: Tensor, alpha: Tensor, valid: Tensor, config: LossConfig
-) -> tuple[Tensor, Tensor]:
+def _coarse(logit: Tensor, alpha: Tensor, valid: Tensor, config: LossConfig) -> Tensor:
     """Cross-entropy at the encoder's size, and half of it again over the band (SINet)."""
     size = (logit.shape[-2], logit.shape[-1])
     small = (F.adaptive_avg_pool2d(alpha, size) > 0.5).to(alpha.dtype)
     known = (F.adaptive_avg_pool2d(valid, size) > 0.999).to(valid.dtype)
     band = losses.boundary_cross_entropy(logit, small, known, config.coarse_kernel)
-    return losses.cross_entropy(logit, small, known), 0.5 * band
+    return losses.cross_entropy(logit, small, known) + 0.5 * band

@@ -9,7 +9,7 @@ from torch import nn
 
 from livematte.training.recipe import Recipe, ScheduleConfig
 
-__all__ = ["make_optimiser", "rate_at"]
+__all__ = ["make_optimiser", "make_plateau", "rate_at"]
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -42,11 +42,23 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return kind(groups, lr=recipe.stages[0].rate, betas=config.betas, eps=config.eps)
 
 
+def make_plateau(recipe: Recipe) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
+    """Torch's plateau rule on a rate of 1: what it makes of it is the factor on every stage's."""
+    schedule = recipe.schedule
+    stand_in = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    return torch.optim.lr_scheduler.ReduceLROnPlateau(
+        stand_in,
+        factor=schedule.factor,
+        patience=schedule.patience,
+        min_lr=schedule.minimum / recipe.stages[0].rate,
+    )
+
+
 def rate_at(schedule: ScheduleConfig, step: int, total: int, epoch: int) -> float:
     """Factor on a stage's learning rate at a step, in [0, 1].
 
     Args:
-        schedule: the recipe's schedule; ``plateau`` is not a function of the step.
+        schedule: the recipe's schedule; of ``plateau`` only the warm-up is a function of the step.
         step: steps done.
         total: steps in all.
         epoch: epochs done.

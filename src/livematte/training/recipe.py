@@ -58,6 +58,11 @@ class LossConfig:
     coarse_kernel: int = 5
     distillation: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("boundary_kernel", "coarse_kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise UsageError(f"loss: {name} must be odd, to have a middle pixel")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -97,9 +102,10 @@ class ScheduleConfig:
     """How the learning rate moves.
 
     ``constant``; ``cosine`` to ``floor`` × rate over all stages; ``steps``: × ``factor`` at each
-    of ``milestones`` (epochs), or every ``every`` epochs; ``plateau``: × ``factor`` after
-    ``patience`` epochs without a better validation loss, down to ``minimum``. All start with
-    ``warmup`` steps of linear rise. ``per_stage`` counts steps and epochs anew in every stage.
+    of ``milestones`` (epochs), or every ``every`` epochs; ``plateau``: × ``factor`` after more
+    than ``patience`` epochs without a better validation loss, until the first stage's rate is
+    ``minimum``. All start with ``warmup`` steps of linear rise. ``per_stage`` counts steps and
+    epochs anew in every stage.
     """
 
     kind: Literal["constant", "cosine", "steps", "plateau"] = "cosine"
@@ -170,6 +176,30 @@ class Recipe:
     data: DataConfig = DataConfig()
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
+    def __post_init__(self) -> None:
+        distils = any(stage.loss.distillation > 0 for stage in self.stages)
+        frozen = any(stage.freeze_encoder and stage.epochs for stage in self.stages)
+        for wrong, remedy in (
+            (not self.stages, "a recipe needs at least one stage"),
+            (distils and not self.teacher, "a distillation loss needs a teacher"),
+            (bool(self.teacher) and not distils, "a teacher needs a stage with loss.distillation"),
+            (
+                frozen and not self.pretrained,
+                "a frozen encoder needs pretrained weights; give "
+                "pretrained, or set the stage's epochs to 0",
+            ),
+            (
+                self.data.negatives > 0 and not self.data.backgrounds,
+                "data.negatives needs data.backgrounds",
+            ),
+            (
+                bool(self.data.cutouts) and not self.data.backgrounds,
+                "data.cutouts needs data.backgrounds to put them in front of",
+            ),
+        ):
+            if wrong:
+                raise UsageError(f"recipe {self.name}: {remedy}")
+
     def to_yaml(self) -> str:
         """The recipe as YAML that :func:`load_recipe` reads back."""
         return yaml.safe_dump(_plain(self), sort_keys=False, allow_unicode=True)
@@ -217,22 +247,17 @@ def parse_recipe(text: str, place: str, overrides: Sequence[str] = ()) -> Recipe
     except yaml.YAMLError as error:
         raise UsageError(f"{place}: not YAML ({error})") from error
     recipe: Recipe = _build(Recipe, raw, place)
-    if not recipe.stages:
-        raise UsageError(f"{place}: a recipe needs at least one stage")
     return recipe
 
 
 def _assign(tree: Any, keys: Sequence[str], value: Any) -> None:
     *parents, last = keys
-    for key in parents:
-        try:
+    try:
+        for key in parents:
             tree = tree[int(key)] if isinstance(tree, list) else tree.setdefault(key, {})
-        except (ValueError, IndexError, AttributeError) as error:
-            raise UsageError(f"--set {'.'.join(keys)}: no such place in the recipe") from error
-    if isinstance(tree, list):
-        tree[int(last)] = value
-    else:
-        tree[last] = value
+        tree[int(last) if isinstance(tree, list) else last] = value
+    except (ValueError, IndexError, AttributeError, TypeError) as error:
+        raise UsageError(f"--set {'.'.join(keys)}: no such place in the recipe") from error
 
 
 def _build(kind: Any, value: Any, place: str) -> Any:

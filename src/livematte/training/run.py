@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
 from livematte import networks
-from livematte.errors import UsageError
+from livematte.errors import DeviceError, OutputError, UsageError
 from livematte.networks.base import Network
-from livematte.networks.pretrained import keep_function_with_batch_statistics
-from livematte.training.checkpoint import load_network
+from livematte.networks.pretrained import has_folded_norms, keep_function_with_batch_statistics
+from livematte.training.checkpoint import load_network, load_recipe_of
 from livematte.training.curves import draw_curves
 from livematte.training.module import MattingModule
 from livematte.training.recipe import Recipe
@@ -28,7 +29,7 @@ from livematte.training.store import PictureStore, Progress, load_training, load
 
 __all__ = ["RunConfig", "RunResult", "train"]
 
-CALIBRATION_PICTURES = 128
+CALIBRATION_PICTURES = 64
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class RunConfig:
             and ``log/``.
         resume: go on from ``output/last.ckpt``.
         accelerator, devices, nodes, strategy: as Lightning's Trainer takes them.
-        max_time: stop after ``DD:HH:MM:SS``; the run can be resumed.
+        max_minutes: stop at the end of the epoch that passes this; the run can be resumed.
     """
 
     data: Path
@@ -51,7 +52,7 @@ class RunConfig:
     devices: str = "auto"
     nodes: int = 1
     strategy: str = "auto"
-    max_time: str | None = None
+    max_minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,22 @@ class RunResult:
     curves: tuple[Path, ...]
 
 
-class _Rate(Callback):
-    """Logs the learning rate with the epoch's other numbers."""
+class _EpochEnd(Callback):
+    """Logs the rate, draws the curves so far, and stops when the time is up."""
+
+    def __init__(self, config: RunConfig, clock: Callable[[], float]) -> None:
+        self._config = config
+        self._clock = clock
+        self._start = clock()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         pl_module.log("rate", trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
+        if trainer.is_global_zero and trainer.current_epoch:
+            draw_curves(self._config.output)
+        limit = self._config.max_minutes
+        passed = limit is not None and self._clock() - self._start >= limit * 60
+        # Processes agree, or one would wait for the others for ever.
+        trainer.should_stop = trainer.strategy.reduce_boolean_decision(passed, all=False)
 
 
 def _averaging(decay: float) -> WeightAveraging:
@@ -90,28 +102,22 @@ def _averaging(decay: float) -> WeightAveraging:
     return WeightAveraging(avg_fn=average)
 
 
-def _create_network(recipe: Recipe, store: PictureStore) -> Network:
+def _create_network(recipe: Recipe, store: PictureStore, *, resume: bool) -> Network:
+    """A network with its starting weights; a resumed one gets its own from the checkpoint."""
+    pretrained = None if resume else recipe.pretrained
     network = networks.create(
-        recipe.network, prior=recipe.prior, pretrained=recipe.pretrained, **recipe.options
+        recipe.network, prior=recipe.prior, pretrained=pretrained, **recipe.options
     )
-    some = store.images[:: max(1, len(store) // CALIBRATION_PICTURES)].float() / 255
-    image = torch.nn.functional.interpolate(
-        some, recipe.stages[-1].size, mode="bilinear", antialias=True
-    )
-    network.eval()
-    encoder_input: list[Tensor] = []
-    encoder = getattr(network, "encoder", None)
-    if isinstance(encoder, torch.nn.Module):
-        hook = encoder.register_forward_pre_hook(lambda _, inputs: encoder_input.append(inputs[0]))
-        with torch.no_grad():
-            network(image, torch.zeros_like(image[:, :1]) if recipe.prior else None)
-        hook.remove()
-        for given in encoder_input:
-            keep_function_with_batch_statistics(network, given)
-    return network.train()
+    if has_folded_norms(network):
+        some = store.images[:: max(1, len(store) // CALIBRATION_PICTURES)].float() / 255
+        size = recipe.stages[-1].size
+        image = torch.nn.functional.interpolate(some, size, mode="bilinear", antialias=True)
+        prior = torch.zeros_like(image[:, :1]) if recipe.prior else None
+        keep_function_with_batch_statistics(network, network.prepare(image, prior))
+    return network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _trainer(recipe: Recipe, config: RunConfig, log: CSVLogger) -> Trainer:
+def _trainer(recipe: Recipe, config: RunConfig, clock: Callable[[], float]) -> Trainer:
     def keep(name: str, monitor: str | None) -> ModelCheckpoint:
         return ModelCheckpoint(
             dirpath=config.output,
@@ -121,29 +127,40 @@ def _trainer(recipe: Recipe, config: RunConfig, log: CSVLogger) -> Trainer:
             enable_version_counter=False,
         )
 
-    callbacks: list[Callback] = [keep("best", "val/miou"), keep("last", None), _Rate()]
+    callbacks = [keep("best", "val/miou"), keep("last", None), _EpochEnd(config, clock)]
     if recipe.ema:
         callbacks.append(_averaging(recipe.ema))
-    options: dict[str, Any] = {}
-    if recipe.clip:
-        options["gradient_clip_val"] = recipe.clip
-    return Trainer(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.nodes,
-        strategy=config.strategy,
-        precision=recipe.precision,
-        max_epochs=sum(stage.epochs for stage in recipe.stages),
-        max_time=config.max_time,
-        callbacks=callbacks,
-        logger=log,
-        reload_dataloaders_every_n_epochs=1,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-        **options,
-    )
+    try:
+        return Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.nodes,
+            strategy=_strategy(config),
+            precision=recipe.precision,
+            max_epochs=sum(stage.epochs for stage in recipe.stages),
+            callbacks=callbacks,
+            logger=CSVLogger(config.output, name="log", flush_logs_every_n_steps=1),
+            gradient_clip_val=recipe.clip or None,
+            reload_dataloaders_every_n_epochs=1,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            log_every_n_steps=1,
+        )
+    except (MisconfigurationException, RuntimeError, ImportError) as error:
+        raise DeviceError(f"{error} Take another --accelerator, or cpu") from error
+    except ValueError as error:
+        raise UsageError(f"Lightning refuses the run: {error}") from error
+
+
+def _strategy(config: RunConfig) -> str:
+    """Lightning's choice, but several processes put up with parts that a stage leaves idle."""
+    several = config.nodes > 1 or config.devices not in ("auto", "1")
+    if config.devices == "auto" and config.accelerator in ("auto", "gpu", "cuda"):
+        several = several or torch.cuda.device_count() > 1
+    if config.strategy == "ddp" or (config.strategy == "auto" and several):
+        return "ddp_find_unused_parameters_true"
+    return config.strategy
 
 
 @contextlib.contextmanager
@@ -169,43 +186,78 @@ def _without_known_notes() -> Iterator[None]:
         logger.removeFilter(wanted)
 
 
-def train(recipe: Recipe, config: RunConfig, *, progress: Progress | None = None) -> RunResult:
+def train(
+    recipe: Recipe,
+    config: RunConfig,
+    *,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> RunResult:
     """Train a network.
 
     Args:
         recipe: what to train and how.
         config: on which data, where to, on which devices.
         progress: called with (pictures read, pictures in all) while the data is loaded.
+        clock: seconds, for ``max_minutes``.
 
     Raises:
-        UsageError: ``resume`` without a checkpoint, or a folder that already holds a run.
+        UsageError: ``resume`` without a checkpoint or with another recipe, or a folder that
+            already holds a run.
         InputError: the data or the starting weights cannot be used.
+        DeviceError: the accelerator cannot be had.
+        OutputError: the run's folder cannot be written.
         TrainingError: the loss is no longer a number.
     """
     last = config.output / "last.ckpt"
-    if config.resume and not last.is_file():
-        raise UsageError(f"{last}: nothing to resume from; leave --resume out to start a new run")
-    if not config.resume and last.is_file():
-        raise UsageError(f"{config.output}: holds a run already; use --resume or another folder")
+    _prepare_folder(recipe, config, last)
     seed_everything(recipe.seed, verbose=False)
-    training = load_training(config.data, recipe.data, progress=progress)
-    validation = load_validation(config.data, recipe.data, recipe.stages[-1].size)
-    network = _create_network(recipe, training).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    teacher = load_network(Path(recipe.teacher)) if recipe.teacher else None
-    module = MattingModule(network, recipe, training, validation, teacher)
-    config.output.mkdir(parents=True, exist_ok=True)
-    (config.output / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-    log = CSVLogger(config.output, name="log", flush_logs_every_n_steps=1)
     with _without_known_notes():
-        trainer = _trainer(recipe, config, log)
-        trainer.fit(module, ckpt_path=last if config.resume else None, weights_only=True)
-    checkpoint = trainer.checkpoint_callbacks[0]
-    assert isinstance(checkpoint, ModelCheckpoint)
-    curves = draw_curves(config.output) if trainer.is_global_zero else []
-    score = checkpoint.best_model_score
+        trainer = _trainer(recipe, config, clock)
+        training = load_training(config.data, recipe.data, progress=progress)
+        validation = load_validation(config.data, recipe.data, recipe.stages[-1].size)
+        network = _create_network(recipe, training, resume=config.resume)
+        teacher = load_network(Path(recipe.teacher)) if recipe.teacher else None
+        module = MattingModule(network, recipe, training, validation, teacher)
+        try:
+            trainer.fit(module, ckpt_path=last if config.resume else None, weights_only=True)
+        except SystemExit as error:
+            # Lightning turns Ctrl-C into an exit of its own.
+            if trainer.interrupted:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            curves = draw_curves(config.output) if trainer.is_global_zero else []
+    best = trainer.checkpoint_callbacks[0]
+    assert isinstance(best, ModelCheckpoint)
+    score = best.best_model_score
     return RunResult(
-        best=Path(checkpoint.best_model_path),
+        best=Path(best.best_model_path),
         last=last,
         miou=float(score) if score is not None else 0.0,
         curves=tuple(curves),
     )
+
+
+def _prepare_folder(recipe: Recipe, config: RunConfig, last: Path) -> None:
+    """Refuse what would mix two runs, before any long work; keep the recipe that is used."""
+    kept = config.output / "recipe.yaml"
+    if config.resume:
+        if not last.is_file():
+            raise UsageError(f"{last}: nothing to resume from; leave --resume out to start anew")
+        before = load_recipe_of(last)
+        other = [
+            f.name for f in fields(Recipe) if getattr(before, f.name) != getattr(recipe, f.name)
+        ]
+        if other:
+            raise UsageError(
+                f"{last}: trained by another recipe (it differs in {', '.join(other)}); give "
+                f"{kept} as the recipe to go on with it"
+            )
+    elif last.is_file():
+        raise UsageError(f"{config.output}: holds a run already; use --resume or another folder")
+    try:
+        config.output.mkdir(parents=True, exist_ok=True)
+        kept.write_text(recipe.to_yaml(), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{config.output}: cannot be written ({error.strerror})") from error

@@ -17,6 +17,7 @@ from livematte.data.datasets import Backgrounds, ConcatDataset, Dataset, open_da
 from livematte.data.sample import Sample
 from livematte.errors import InputError
 from livematte.training.recipe import DataConfig
+from livematte.transforms import resize
 
 __all__ = ["PictureStore", "load_training", "load_validation"]
 
@@ -26,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PictureStore:
-    """N pictures of one stored size.
+    """N pictures of one stored size S×S (or H×W).
 
     Attributes:
         images: N×3×S×S uint8 RGB, stretched to a square.
@@ -37,7 +38,7 @@ class PictureStore:
         sets: set of each picture, an index into ``names``.
         names: names of the sets.
         cutout: N bool, pictures that only serve as cut-outs.
-        weights: N float32, how often each is drawn; the backgrounds' are 0.
+        weights: N float32, how often each is drawn; stays on the CPU, where batches are drawn.
         backgrounds: M×3×S×S uint8 RGB, pictures without people.
         background_aspect: M float32.
     """
@@ -63,7 +64,11 @@ class PictureStore:
 
     def to(self, device: torch.device) -> PictureStore:
         """The same pictures on a device."""
-        tensors = {name: v.to(device) for name, v in vars(self).items() if isinstance(v, Tensor)}
+        tensors = {
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor) and name != "weights"
+        }
         return replace(self, **tensors)  # type: ignore[arg-type]
 
 
@@ -94,33 +99,39 @@ def _upper_half(sample: Sample) -> Sample:
     return Sample(sample.image[box], sample.alpha[box], ignore, sample.name, sample.soft)
 
 
-def _square(sample: Sample, side: int) -> tuple[Array, Array, Array]:
-    """Stretch picture, matte and ignore mask to side×side; hard masks stay hard."""
-    size = (side, side)
-    ignore: Array
-    image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA)
-    kind = cv2.INTER_AREA if sample.soft else cv2.INTER_NEAREST_EXACT
-    alpha = cv2.resize(np.round(sample.alpha * 255).astype(np.uint8), size, interpolation=kind)
-    if sample.ignore is None:
-        ignore = np.zeros((side, side), np.uint8)
+def _stretch(sample: Sample, size: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Stretch picture, matte and ignore mask to (height, width), as inference does.
+
+    Masks without grey levels stay without.
+    """
+    height, width = size
+    image = resize(sample.image, height, width)
+    if sample.soft:
+        alpha = np.round(resize(sample.alpha, height, width) * 255).clip(0, 255).astype(np.uint8)
     else:
-        ignore = cv2.resize(
-            sample.ignore.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT
-        )
+        alpha = _nearest((sample.alpha * 255).astype(np.uint8), size)
+    if sample.ignore is None:
+        ignore = np.zeros(size, np.uint8)
+    else:
+        ignore = _nearest(sample.ignore.astype(np.uint8), size)
     return image.transpose(2, 0, 1), alpha[None], ignore[None].astype(bool)
+
+
+def _nearest(mask: Array, size: tuple[int, int]) -> Array:
+    return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def _load(
     parts: Sequence[tuple[str, Dataset]],
-    side: int,
+    size: tuple[int, int],
     upper_body: Sequence[str],
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Read every sample of every part into tensors of the stored size."""
     total = sum(len(part) for _, part in parts)
-    images = np.empty((total, 3, side, side), np.uint8)
-    alpha = np.empty((total, 1, side, side), np.uint8)
-    ignore = np.empty((total, 1, side, side), bool)
+    images = np.empty((total, 3, *size), np.uint8)
+    alpha = np.empty((total, 1, *size), np.uint8)
+    ignore = np.empty((total, 1, *size), bool)
     aspect, hard, sets = np.empty(total, np.float32), np.empty(total, bool), np.empty(total, int)
     index = 0
     for number, (name, part) in enumerate(parts):
@@ -128,7 +139,7 @@ def _load(
             sample = part.load(position)
             if name in upper_body:
                 sample = _upper_half(sample)
-            images[index], alpha[index], ignore[index] = _square(sample, side)
+            images[index], alpha[index], ignore[index] = _stretch(sample, size)
             height, width = sample.alpha.shape
             aspect[index], hard[index], sets[index] = width / height, not sample.soft, number
             index += 1
@@ -158,20 +169,20 @@ def load_training(
 
     parts = list(_open_sets(data, "train", wanted))
     names = tuple(name for name, _ in parts)
-    missing = sorted({n for n, w in config.weights.items() if w > 0} - set(names))
-    if config.weights and missing:
+    asked = {name for name, weight in config.weights.items() if weight > 0}
+    missing = sorted((asked | {*config.cutouts, *config.upper_body}) - set(names))
+    if missing:
         raise InputError(
             f"{data}: no set {', '.join(missing)} there, which the recipe asks for; there are "
-            f"{', '.join(names) or 'none'} (--set data.weights='{{}}' draws from all alike)"
+            f"{', '.join(names) or 'none'} (--set data='{{}}' draws from all alike)"
         )
-    images, alpha, ignore, aspect, hard, sets = _load(
-        parts, config.stored_size, config.upper_body, progress
-    )
+    size = (config.stored_size, config.stored_size)
+    images, alpha, ignore, aspect, hard, sets = _load(parts, size, config.upper_body, progress)
     counts = torch.bincount(sets, minlength=len(names)).float()
     shares = torch.tensor([config.weights.get(name, 1.0) for name in names])
     weights = (shares / counts if config.weights else torch.ones(len(names)))[sets]
     rooms = [(name, Backgrounds.open(data / name, split="train")) for name in config.backgrounds]
-    room_images, _, _, room_aspect, _, _ = _load(rooms, config.stored_size, (), progress)
+    room_images, _, _, room_aspect, _, _ = _load(rooms, size, (), progress)
     chosen = torch.tensor([name in config.cutouts for name in names], dtype=torch.bool)
     return PictureStore(
         images, alpha, ignore, aspect, hard, sets, names, chosen[sets], weights, room_images,
@@ -180,10 +191,7 @@ def load_training(
 
 
 def load_validation(data: Path, config: DataConfig, size: tuple[int, int]) -> PictureStore:
-    """Read the validation split, stretched to the network's input size.
-
-    Pictures are shrunk with the area filter, masks without grey levels by nearest neighbour.
-    """
+    """Read the validation split, stretched to the network's input size as inference does."""
 
     def wanted(name: str) -> bool:
         if config.validate:
@@ -193,11 +201,7 @@ def load_validation(data: Path, config: DataConfig, size: tuple[int, int]) -> Pi
     parts = list(_open_sets(data, "validation", wanted))
     if not parts:
         raise InputError(f"{data}: none of the validation sets {', '.join(config.validate)}")
-    side = max(size)
-    images, alpha, ignore, aspect, hard, sets = _load(parts, side, config.upper_body, None)
-    rows = [int((i + 0.5) * side / size[0]) for i in range(size[0])]
-    columns = [int((i + 0.5) * side / size[1]) for i in range(size[1])]
-    images, alpha, ignore = (t[:, :, rows][..., columns] for t in (images, alpha, ignore))
+    images, alpha, ignore, aspect, hard, sets = _load(parts, size, config.upper_body, None)
     none = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
     return PictureStore(
         images, alpha, ignore, aspect, hard, sets, tuple(name for name, _ in parts),
