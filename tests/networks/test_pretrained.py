@@ -258,7 +258,9 @@ def test_another_network_is_refused_and_leaves_no_trace(
     (write_keras if suffix == ".h5" else write_tflite)(layers, path)
     target = MobileNetV2(width=WIDTH)
     before = {name: value.clone() for name, value in target.state_dict().items()}
-    with pytest.raises(InputError, match=rf"other\{suffix}: not a MobileNetV2, for .*(?:{message})"):
+    with pytest.raises(
+        InputError, match=rf"other\{suffix}: not a MobileNetV2, for .*(?:{message})"
+    ):
         load_encoder(nn.Sequential(target), path)
     for name, value in target.state_dict().items():
         assert torch.equal(value, before[name]), name
