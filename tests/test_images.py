@@ -2,7 +2,10 @@
 
 import io
 import logging
+import threading
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from livematte.errors import InputError, OutputError, UsageError
-from livematte.images import encode_picture, format_of, read_picture
+from livematte.images import Picture, encode_picture, format_of, read_picture
 
 Encoded = Callable[..., bytes]
 
@@ -236,3 +239,43 @@ def test_formats_that_cannot_hold_it() -> None:
         format_of(Path("x.xyz"))
     with pytest.raises(OutputError, match="WEBP cannot hold 20000×1"):
         encode_picture(np.zeros((1, 20_000), np.uint8), "WEBP")
+
+
+def test_readers_in_several_threads_put_the_handler_of_warnings_back(
+    encoded: Encoded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first to come is the first to go, which nested handlers would not survive."""
+    caplog.set_level(logging.INFO, "livematte")
+    here, gone = threading.Event(), threading.Event()
+
+    def decode(image: Image.Image, name: str) -> Picture:
+        if name == "early":
+            here.set()
+            late_is_here.wait(10)
+        else:
+            late_is_here.set()
+            gone.wait(10)
+        warnings.warn("odd", stacklevel=1)
+        return Picture(np.zeros((1, 1, 3), np.uint8))
+
+    late_is_here = threading.Event()
+    monkeypatch.setattr("livematte.images._to_picture", decode)
+    before = (warnings.filters, list(warnings.filters), warnings.showwarning)
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(read_picture, encoded(), name="early")
+        here.wait(10)
+        late = pool.submit(read_picture, encoded(), name="late")
+        early.result(10)
+        gone.set()
+        late.result(10)
+    assert (warnings.filters, list(warnings.filters), warnings.showwarning) == before
+    assert warnings.filters is before[0]
+    assert caplog.messages == ["early: odd", "late: odd"]
+
+
+def test_orientation_is_left_alone_when_asked() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = saved(Image.new("RGB", (8, 4)), exif=exif)
+    assert read_picture(content).rgb.shape == (8, 4, 3)
+    assert read_picture(content, upright=False).rgb.shape == (4, 8, 3)

@@ -51,6 +51,43 @@ _GREY = 128
 _limit_lock = threading.Lock()
 
 
+class _Notes:
+    """Sends Pillow's warnings (odd EXIF, trailing bytes) to the log, with the file's name.
+
+    The interpreter has one handler of warnings for all threads. So the first of several readers
+    sets it and the last one puts it back, and each thread keeps the name of its own file.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+        self._readers = 0
+        self._handler = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def to_log(self, name: str) -> Iterator[None]:
+        with self._lock:
+            if not self._readers:
+                self._handler.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("always")
+                warnings.showwarning = self._show
+            self._readers += 1
+        self._thread.name = name
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if not self._readers:
+                    self._handler.close()
+
+    def _show(self, message: Warning | str, *_: object, **__: object) -> None:
+        _log.info("%s: %s", getattr(self._thread, "name", "livematte"), message)
+
+
+_notes = _Notes()
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture, upright, in sRGB.
@@ -65,7 +102,11 @@ class Picture:
 
 
 def read_picture(
-    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    upright: bool = True,
 ) -> Picture:
     """Decode a picture file, or the bytes of one.
 
@@ -77,22 +118,24 @@ def read_picture(
         source: the file, or its content.
         name: what to call it in messages; by default the file's path.
         max_pixels: refuse larger pictures, told by their header.
+        upright: apply the EXIF orientation; without it the picture stays as it is stored.
 
     Raises:
         InputError: missing, unreadable, empty, damaged, not a picture, or above the limit.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
-    with _opened(source, name) as stream, _quiet(name):
+    with _opened(source, name) as stream, _notes.to_log(name):
         image = _identify(stream, name)
         width, height = image.size
         if width * height > max_pixels:
             raise InputError(
                 f"{name}: {width}×{height} is {width * height / 1e6:.1f} megapixels, the limit is "
-                f"{max_pixels / 1e6:.1f}; raise it with --max-pixels {width * height}"
+                f"{max_pixels / 1e6:.1f}; raise it with --max-pixels {width * height}, or make "
+                "the picture smaller"
             )
         try:
             image.load()
-            return _to_picture(_upright(image, name), name)
+            return _to_picture(_upright(image, name) if upright else image, name)
         except InputError:
             raise
         except MemoryError as error:
@@ -119,16 +162,6 @@ def _opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
         raise InputError(f"{name}: cannot be read ({error.strerror}); check the path") from error
     with stream:
         yield stream
-
-
-@contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Pillow's warnings (odd EXIF, trailing bytes) go to the log with the file's name."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        _log.info("%s: %s", name, warning.message)
 
 
 def _identify(stream: IO[bytes], name: str) -> Image.Image:

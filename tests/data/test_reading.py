@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from livematte.data.reading import decode_mask, mask_values, read_mask
+from livematte.data.reading import decode_mask, mask_values, read_image, read_mask
+from livematte.images import read_picture
 
 
 def mask(*values: int) -> np.ndarray:
@@ -79,3 +80,47 @@ def test_a_mask_saved_as_jpeg_is_hard(tmp_path):
     matte = read_mask(path)
     assert not matte.soft
     np.testing.assert_array_equal(matte.alpha, person / 255)
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    Image.fromarray(np.array([[0, 8224, 16705]], np.uint16)).save(tmp_path / "deep.png")
+    assert read_image(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 32, 65]
+
+
+def test_what_lies_under_transparency_stays_hidden(tmp_path):
+    pixels = np.array([[[250, 10, 10, 255], [250, 10, 10, 0]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "cut.png")
+    assert read_image(tmp_path / "cut.png").tolist() == [[[250, 10, 10], [128, 128, 128]]]
+
+
+def test_training_and_use_see_the_same_picture(tmp_path):
+    """A colour profile, and CMYK."""
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    in_lab = ImageCms.profileToProfile(
+        Image.fromarray(pixels), ImageCms.createProfile("sRGB"), lab, outputMode="LAB"
+    )
+    in_lab.save(tmp_path / "lab.tif", icc_profile=lab.tobytes())
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
+    for name in ("lab.tif", "cmyk.jpg"):
+        np.testing.assert_array_equal(
+            read_image(tmp_path / name), read_picture(tmp_path / name).rgb, err_msg=name
+        )
+    assert np.abs(read_image(tmp_path / "lab.tif").astype(int) - pixels).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_only_a_mask_that_needs_it_keeps_the_stored_orientation(orientation, tmp_path):
+    stored = np.zeros((4, 6, 3), np.uint8)
+    stored[0, 0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
+    upright = np.rot90(stored, 2 if orientation == 3 else -1)
+    for shape, wanted in (
+        (None, upright),
+        (upright.shape[:2], upright),
+        ((4, 6), upright if orientation == 3 else stored),
+        ((9, 9), upright),
+    ):
+        np.testing.assert_array_equal(read_image(tmp_path / "x.png", shape=shape), wanted)

@@ -13,10 +13,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from livematte.data.sample import Matte, RgbImage
 from livematte.errors import InputError
+from livematte.images import read_picture
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -32,6 +33,7 @@ __all__ = [
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 VOID = 128
+_MAX_PIXELS = 178_956_970  # a dataset's pictures are trusted more than a stranger's: Pillow's limit
 
 MaskKind = Literal["auto", "hard", "soft"]
 
@@ -50,7 +52,6 @@ def _open(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:
             picture.load()
-            picture.getexif()  # kept with the picture; a TIFF would read it from the file later
             return picture
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; restore it or remove its partner") from error
@@ -61,7 +62,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def read_image(path: Path, *, shape: tuple[int, int] | None = None) -> RgbImage:
-    """Read a picture as H×W×3 uint8 RGB, upright.
+    """Read a picture as H×W×3 uint8 RGB, upright, as :func:`livematte.images.read_picture` does.
 
     Args:
         path: the file.
@@ -69,13 +70,14 @@ def read_image(path: Path, *, shape: tuple[int, int] | None = None) -> RgbImage:
             orientation was not applied; then, and only then, the picture stays as it is stored.
 
     Raises:
-        InputError: the file is missing, broken or not a picture.
+        InputError: the file is missing, broken, too large or not a picture.
     """
-    stored = _open(path)
-    upright = ImageOps.exif_transpose(stored)
-    if shape is not None and upright.size != shape[::-1] and stored.size == shape[::-1]:
-        upright = stored
-    return np.array(upright.convert("RGB"))
+    upright = read_picture(path, max_pixels=_MAX_PIXELS).rgb
+    if shape is not None and upright.shape[:2] == shape[::-1] != shape:
+        stored = read_picture(path, max_pixels=_MAX_PIXELS, upright=False).rgb
+        if stored.shape[:2] == shape:
+            return stored
+    return upright
 
 
 def mask_values(path: Path) -> NDArray[np.uint8]:
