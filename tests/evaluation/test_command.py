@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from livematte import networks
 from livematte.cli.eval import command
 from livematte.errors import InputError, LivematteError, ModelError, OutputError, UsageError
+from livematte.evaluation.files import read_main_scores
 from livematte.evaluation.report import SCORES
 from livematte.spec import ModelSpec
 from livematte.training.recipe import load_recipe
@@ -105,6 +106,11 @@ def test_the_report_folder_holds_all_three_files(
     assert json.loads((out / "report.json").read_text(encoding="utf-8"))["model"] == "red"
     assert "![worst cases](worst.png)" in (out / "report.md").read_text(encoding="utf-8")
     assert cv2.imread(str(out / "worst.png")).shape[2] == 3
+    scores = json.loads((out / "report.json").read_text(encoding="utf-8"))["scores"]
+    assert read_main_scores(out / "report.json") == {
+        f"{data.name}_{name}": pytest.approx(scores[name]["value"], abs=1e-5)
+        for name in ("miou", "boundary_f", "mad")
+    }
 
 
 def test_frames_add_steadiness(model: Path, spec: Path, data: Path) -> None:

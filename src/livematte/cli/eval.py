@@ -107,11 +107,11 @@ def _open_model(model: str, spec: Path | None, engine: str, device: str, threads
         )
     try:
         from livematte.evaluation.network_engine import NetworkEngine  # noqa: PLC0415 - torch
-        from livematte.training.checkpoint import load_network, load_recipe_of  # noqa: PLC0415
+        from livematte.training.checkpoint import load_trained  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
 
-    recipe = load_recipe_of(path)
+    recipe, network = load_trained(path)
     height, width = recipe.stages[-1].size
     known = ModelSpec(recipe.name, height, width, prior=recipe.prior)
-    return NetworkEngine(load_network(path), known, device=device, threads=threads)
+    return NetworkEngine(network, known, device=device, threads=threads)
