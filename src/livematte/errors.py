@@ -23,6 +23,7 @@ __all__ = [
     "OutputError",
     "TrainingError",
     "UsageError",
+    "one_line",
 ]
 
 
@@ -75,3 +76,8 @@ class OutputError(LivematteError):
     """The result cannot be written."""
 
     exit_code = 6
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """What an error from elsewhere says, on one line of at most ``limit`` characters."""
+    return " ".join(str(error).split())[:limit] or type(error).__name__

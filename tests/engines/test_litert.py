@@ -94,6 +94,15 @@ def test_a_spec_of_another_shape(interpreter: type[RedPlane]) -> None:
         LiteRtEngine(Path("q.tflite"), b"", ModelSpec("q", 8, 8, layout="nhwc"))
 
 
+def test_integers_without_a_scale(
+    interpreter: type[RedPlane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = [{"index": 1, "dtype": np.uint8, "quantization": (0.0, 0)}]
+    monkeypatch.setattr(interpreter, "get_output_details", lambda self: output)
+    with pytest.raises(ModelError, match=r"q\.tflite.*without a scale"):
+        LiteRtEngine(Path("q.tflite"), b"", SPEC)
+
+
 def test_no_spec_and_no_gpu(interpreter: type[RedPlane]) -> None:
     with pytest.raises(ModelError, match="--spec"):
         LiteRtEngine(Path("q.tflite"), b"", None)

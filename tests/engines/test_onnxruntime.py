@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from livematte.engines import open_engine
 from livematte.engines.onnx_file import has_external_data
@@ -122,10 +123,12 @@ def test_a_device_that_cannot_be_had(red_model: Path, monkeypatch: pytest.Monkey
         open_engine(red_model, device="cuda")
 
 
-def test_a_silent_fallback_is_an_error(red_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_fallback_is_an_error(
+    red_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     real = onnxruntime.InferenceSession
 
-    def falls_back(model: bytes, options: object, providers: list[str]) -> object:
+    def falls_back(model: bytes, options: object, providers: list[str], **_: object) -> object:
         return real(model, options, providers=["CPUExecutionProvider"])
 
     offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -134,9 +137,56 @@ def test_a_silent_fallback_is_an_error(red_model: Path, monkeypatch: pytest.Monk
     with pytest.raises(DeviceError, match="fell back"):
         open_engine(red_model, device="cuda")
     assert open_engine(red_model, device="auto").device == "cpu"
+    assert "CUDA is offered, but ONNX Runtime fell back to the CPU" in caplog.text
+
+
+def test_a_provider_that_does_not_open_is_the_devices_fault(
+    red_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = onnxruntime.InferenceSession
+
+    def refuses(model: bytes, options: object, providers: list[str], **rest: object) -> object:
+        if "CUDAExecutionProvider" in providers:
+            raise RuntimeError("no device")
+        return real(model, options, providers=providers, **rest)
+
+    offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", refuses)
+    with pytest.raises(DeviceError, match="fell back"):
+        open_engine(red_model, device="cuda")
+    assert open_engine(red_model, device="auto").device == "cpu"
+
+
+def test_a_device_that_fails_in_a_run_is_not_replaced(
+    red_model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = open_engine(red_model)
+
+    class Lost:
+        """Below the runtime's Python layer, where a fallback would take over."""
+
+        def __init__(self, session: object) -> None:
+            self._session = session
+
+        def run(self, *_: object) -> None:
+            raise EPFail("the device is lost")
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._session, name)
+
+    monkeypatch.setattr(engine._session, "_sess", Lost(engine._session._sess))
+    with pytest.raises(DeviceError, match="the device is lost"):
+        engine.run(np.zeros((64, 64, 3), np.float32))
+    assert capfd.readouterr().out == ""
 
 
 def test_calls_that_cannot_be(red_model: Path) -> None:
-    for options in ({"engine": "abacus"}, {"device": "toaster"}, {"threads": 0}):
+    for options in (
+        {"engine": "abacus"},
+        {"device": "toaster"},
+        {"threads": 0},
+        {"threads": 10**5},
+    ):
         with pytest.raises(UsageError):
             open_engine(red_model, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from livematte.engines.base import Engine
@@ -13,6 +14,7 @@ __all__ = ["ENGINES", "Engine", "open_engine"]
 
 ENGINES = ("auto", "onnxruntime", "litert")
 
+_THREADS_PER_CORE = 4
 _BY_SUFFIX = {".onnx": "onnxruntime", ".tflite": "litert"}
 
 
@@ -38,7 +40,7 @@ def open_engine(
         spec: for a file without one.
 
     Raises:
-        UsageError: no such engine, or a number of threads below 1.
+        UsageError: no such engine, or a number of threads below 1 or far above the cores.
         MissingExtra: the engine is not installed.
         ModelError: a missing, damaged or foreign file, or one that is not what its digest says.
         DeviceError: the device cannot be had.
@@ -46,6 +48,9 @@ def open_engine(
     name = _choose(path, engine)
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads cannot run anything: take 1 or more")
+    most = _THREADS_PER_CORE * (os.cpu_count() or 1)
+    if threads is not None and threads > most:
+        raise UsageError(f"{threads} threads would only hinder each other: take {most} or fewer")
     model = _read(path)
     sidecar = spec or _read_sidecar(path.with_suffix(".json"))
     if sidecar is not None and sidecar.sha256 is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.engines.base import decode, encode_inputs
-from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError
+from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import ModelSpec
 
 __all__ = ["LiteRtEngine"]
@@ -43,7 +43,7 @@ class LiteRtEngine:
             threads: of one run; None leaves the choice to LiteRT.
 
         Raises:
-            ModelError: a damaged file, or one without spec.
+            ModelError: a damaged file, one without spec, or integers without a scale.
             DeviceError: a device other than the CPU.
             MissingExtra: ai-edge-litert is not installed.
         """
@@ -72,6 +72,12 @@ class LiteRtEngine:
         shape = tuple(int(n) for n in self._inputs[0]["shape"])
         if shape != expected:
             raise ModelError(f"{path}: the model takes {shape}, its spec says {expected}")
+        for detail in (*self._inputs, self._output):
+            if not (np.issubdtype(detail["dtype"], np.floating) or detail["quantization"][0]):
+                raise ModelError(
+                    f"{path}: takes or gives integers without a scale, which mean nothing; "
+                    "convert it again with quantised inputs and outputs, or with float ones"
+                )
         _log.info("%s: LiteRT on the CPU", path)
 
     def run(
@@ -109,8 +115,8 @@ def _open_interpreter(path: Path, model: bytes, threads: int | None) -> Any:
         if failure is not None:
             _log.info("%s: runs without LiteRT's delegates, slower (%s)", path, failure)
         return interpreter
-    reason = " ".join(str(failure).split())[:300]
-    raise ModelError(f"{path}: LiteRT cannot open it ({reason})") from failure
+    assert failure is not None
+    raise ModelError(f"{path}: LiteRT cannot open it ({one_line(failure, 300)})") from failure
 
 
 def _quantise(value: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[np.generic]:
@@ -119,8 +125,6 @@ def _quantise(value: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[np.
     if np.issubdtype(dtype, np.floating):
         return value.astype(dtype, copy=False)
     scale, zero_point = detail["quantization"]
-    if not scale:
-        raise ValueError("an integer input without a scale")
     limits = np.iinfo(dtype)
     quantised = np.rint(value / np.float32(scale)) + zero_point
     return np.asarray(np.clip(quantised, limits.min, limits.max), dtype=dtype)
@@ -132,6 +136,4 @@ def _dequantise(value: NDArray[np.generic], detail: dict[str, Any]) -> NDArray[n
     if np.issubdtype(detail["dtype"], np.floating):
         return real
     scale, zero_point = detail["quantization"]
-    if not scale:
-        raise ValueError("an integer output without a scale")
     return (real - np.float32(zero_point)) * np.float32(scale)

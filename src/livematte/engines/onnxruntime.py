@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from livematte.engines.base import decode, encode_inputs
 from livematte.engines.onnx_file import has_external_data
-from livematte.errors import DeviceError, ModelError, UsageError
+from livematte.errors import DeviceError, ModelError, UsageError, one_line
 from livematte.spec import METADATA_KEY, ModelSpec
 
 __all__ = ["OnnxRuntimeEngine"]
@@ -78,7 +79,7 @@ class OnnxRuntimeEngine:
     def run(
         self, image: NDArray[np.float32], prior: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """See :meth:`livematte.engines.base.Engine.run`."""
+        """See :meth:`livematte.engines.base.Engine.run`; DeviceError where the device fails."""
         values = encode_inputs(image, prior, self.spec, len(self._inputs))
         feed = {
             name: value.astype(dtype, copy=False)
@@ -87,8 +88,14 @@ class OnnxRuntimeEngine:
         try:
             (output,) = self._session.run([self._output], feed)
         except Exception as error:  # the runtime's exceptions share no base of their own
+            on_cuda = self.device == "cuda" and "cuda" in str(error).lower()
+            if isinstance(error, EPFail) or on_cuda:
+                raise DeviceError(
+                    f"{self.spec.name}: {self.device} failed ({one_line(error, 300)}); "
+                    "use --device cpu"
+                ) from error
             raise ModelError(
-                f"{self.spec.name}: ONNX Runtime cannot run the model ({_one_line(error)})"
+                f"{self.spec.name}: ONNX Runtime cannot run the model ({one_line(error, 300)})"
             ) from error
         return decode(output, self.spec)
 
@@ -107,21 +114,43 @@ def _open_session(path: Path, model: bytes, device: str, threads: int | None) ->
     options.log_severity_level = _LOG_ERRORS
     if threads is not None:
         options.intra_op_num_threads = threads
-    providers = [_CUDA, _CPU] if offered and device != "cpu" else [_CPU]
+    wanted = offered and device != "cpu"
     try:
-        session = ort.InferenceSession(model, options, providers=providers)
+        session = _create(model, options, [_CUDA, _CPU] if wanted else [_CPU])
     except Exception as error:  # the runtime's exceptions share no base of their own
-        raise ModelError(
-            f"{path}: ONNX Runtime cannot open it ({_one_line(error)}); download or export it again"
-        ) from error
+        if not wanted:
+            raise _cannot_open(path, error) from error
+        try:  # a sound file opens here: then the device is to blame
+            session = _create(model, options, [_CPU])
+        except Exception as again:
+            raise _cannot_open(path, again) from again
     taken = session.get_providers()[0]
-    if device == "cuda" and taken != _CUDA:
-        raise DeviceError(
-            "CUDA was asked for, but ONNX Runtime fell back to the CPU: check the driver and the "
-            "CUDA libraries, or use --device cpu"
+    if wanted and taken != _CUDA:
+        message = (
+            "ONNX Runtime fell back to the CPU: check the driver and the CUDA libraries, "
+            "or use --device cpu"
         )
+        if device == "cuda":
+            raise DeviceError(f"CUDA was asked for, but {message}")
+        _log.warning("CUDA is offered, but %s", message)
     _log.info("%s: ONNX Runtime %s on %s", path, ort.__version__, taken)
     return session
+
+
+def _create(model: bytes, options: Any, providers: list[str]) -> Any:
+    """A session that fails where a provider fails.
+
+    By default it would go over to the CPU, at opening or in the middle of a run, and say so on
+    standard output.
+    """
+    return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
+
+
+def _cannot_open(path: Path, error: Exception) -> ModelError:
+    reason = one_line(error, 300)
+    return ModelError(
+        f"{path}: ONNX Runtime cannot open it ({reason}); download or export it again"
+    )
 
 
 def _embedded_spec(path: Path, session: Any, fallback: ModelSpec | None) -> ModelSpec:
@@ -139,7 +168,3 @@ def _input_type(path: Path, value: Any) -> type[np.floating[Any]]:
     if value.type not in _TYPES:
         raise ModelError(f"{path}: input {value.name!r} takes {value.type}, not floats")
     return _TYPES[value.type]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
