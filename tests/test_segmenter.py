@@ -12,12 +12,19 @@ import pytest
 import livematte
 from livematte.segmenter import person_found, person_fraction
 from livematte.spec import ModelSpec
+from livematte.weights import BundledModel
 
 
 def test_public_names_are_all_there_is() -> None:
-    public = {name for name in vars(livematte) if not name.startswith("_")}
-    modules = {name for name in public if isinstance(getattr(livematte, name), type(sys))}
-    assert public - modules == set(livematte.__all__) - {"__version__"}
+    assert dir(livematte) == sorted(livematte.__all__)
+    assert all(getattr(livematte, name) is not None for name in livematte.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = livematte.nothing
+
+
+def test_importing_the_package_waits_for_nothing_heavy() -> None:
+    code = "import livematte, sys; sys.exit(bool({'numpy', 'cv2', 'PIL'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_runtime_half_needs_no_torch() -> None:
@@ -78,6 +85,18 @@ def test_a_spec_can_be_given(make_model: Callable[..., Path], tmp_path: Path) ->
     assert livematte.load(model, spec=tmp_path / "spec.json").spec.name == "given"
     with pytest.raises(livematte.ModelError, match=r"nowhere\.json"):
         livematte.load(model, spec=tmp_path / "nowhere.json")
+
+
+def test_bundled_names_go_before_what_lies_here(
+    red_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = (BundledModel("livematte", red_model),)
+    monkeypatch.setattr("livematte.weights.bundled", lambda *_: shipped)
+    monkeypatch.chdir(tmp_path)
+    Path("livematte").mkdir()
+    assert livematte.load("livematte").spec.name == "red"
+    with pytest.raises(livematte.ModelError, match="not a model file"):
+        livematte.load(Path("livematte"))  # a path is a path
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -51,6 +51,7 @@ class Segmenter:
         Raises:
             UsageError: ``image`` is not H×W×3 uint8 or has no pixels.
             ModelError: the model fails, or answers with NaN or infinity.
+            DeviceError: the device fails.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
             raise UsageError(
@@ -75,7 +76,8 @@ def load(
     """Open a model; without arguments the bundled default, offline.
 
     Args:
-        name_or_path: a bundled model's name or a model file.
+        name_or_path: a bundled model's name (which goes before a file of that name) or a model
+            file.
         engine: ``auto`` (by the file's suffix), ``onnxruntime`` or ``litert``.
         device: ``auto``, ``cpu`` or ``cuda``; what was taken is logged, and is
             ``segmenter.engine.device``.
@@ -83,7 +85,7 @@ def load(
         spec: for a file without one: the spec, or its JSON file.
 
     Raises:
-        UsageError: no such engine, or fewer than one thread.
+        UsageError: no such engine, fewer than one thread, or far more than cores.
         MissingExtra: the engine is not installed.
         ModelError: a missing, damaged or foreign file, or one that is not what its digest says.
         DeviceError: the device cannot be had.
@@ -102,13 +104,15 @@ def load(
 
 
 def _locate(name_or_path: str | Path | None) -> Path:
-    """A bundled model's file by its name, else the path itself."""
+    """A bundled model's file by its name, whatever lies in this folder; else the path itself."""
     if name_or_path is None:
         return weights.find().path
     path = Path(name_or_path)
-    if path.suffix or len(path.parts) != 1 or path.exists():
+    bare = isinstance(name_or_path, str) and name_or_path == path.name and not path.suffix
+    if not bare:
         return path
-    return weights.find(str(name_or_path)).path
+    shipped = {model.name for model in weights.bundled()}
+    return path if path.name not in shipped and path.is_file() else weights.find(path.name).path
 
 
 def _read_spec(spec: ModelSpec | str | Path | None) -> ModelSpec | None:

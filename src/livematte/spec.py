@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from livematte.errors import ModelError
+from livematte.errors import ModelError, one_line
 
 __all__ = ["METADATA_KEY", "Activation", "Colour", "Fit", "Layout", "ModelSpec", "file_digest"]
 
@@ -31,11 +33,23 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "colour": get_args(Colour),
     "activation": get_args(Activation),
 }
+_MAX_SIDE = 8192
+_DIGEST = re.compile("[0-9a-fA-F]{64}")
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """The facts a consumer needs to run a model file.
+
+    Making one raises :class:`ModelError` where a value has the wrong type or range.
 
     Attributes:
         name: the model's name, for people.
@@ -74,15 +88,38 @@ class ModelSpec:
     activation: Activation = "none"
 
     def __post_init__(self) -> None:
+        for name in ("name", "version", "precision", "licence", "training_data"):
+            self._require(isinstance(getattr(self, name), str), f"{name} must be text")
+        self._require(self.name != "", "name must not be empty")
         for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ModelError(f"spec of {self.name!r}: {name} must be one of {allowed}")
-        if not (isinstance(self.height, int) and isinstance(self.width, int)) or (
-            min(self.height, self.width) < 1
-        ):
-            raise ModelError(f"spec of {self.name!r}: height and width must be positive integers")
-        if len(self.mean) != 3 or len(self.std) != 3 or 0.0 in self.std:
-            raise ModelError(f"spec of {self.name!r}: mean and std are three numbers, std not 0")
+            self._require(getattr(self, name) in allowed, f"{name} must be one of {allowed}")
+        self._require(
+            all(_is_integer(side) and 1 <= side <= _MAX_SIDE for side in (self.height, self.width)),
+            f"height and width must be integers from 1 to {_MAX_SIDE}",
+        )
+        self._require(isinstance(self.prior, bool), "prior must be true or false")
+        self._require(
+            _is_integer(self.channel) and self.channel >= 0, "channel must be an integer, 0 or more"
+        )
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            sound = isinstance(values, tuple) and len(values) == 3 and all(map(_is_finite, values))
+            self._require(sound, f"{name} must be three finite numbers")
+        self._require(0 not in self.std, "std must not be 0")
+        self._require(
+            isinstance(self.metrics, dict)
+            and all(isinstance(k, str) and _is_finite(v) for k, v in self.metrics.items()),
+            "metrics must be finite numbers by name",
+        )
+        self._require(
+            self.sha256 is None
+            or (isinstance(self.sha256, str) and _DIGEST.fullmatch(self.sha256) is not None),
+            "sha256 must be 64 hexadecimal digits",
+        )
+
+    def _require(self, sound: bool, message: str) -> None:
+        if not sound:
+            raise ModelError(f"spec of {self.name!r}: {message}")
 
     def to_json(self) -> str:
         """The spec as JSON text, keys in declaration order."""
@@ -92,17 +129,20 @@ class ModelSpec:
     def from_json(cls, text: str, *, source: str) -> ModelSpec:
         """Read a spec; ``source`` names its file in the :class:`ModelError` of a bad one."""
         try:
-            raw: dict[str, Any] = json.loads(text)
-            known = {f.name for f in fields(cls)}
-            unknown = sorted(set(raw) - known)
+            raw: Any = json.loads(text)
+            if not isinstance(raw, dict):
+                raise ModelError("not a model spec (no JSON object)")
+            unknown = sorted(set(raw) - {f.name for f in fields(cls)})
             if unknown:
-                raise ModelError(f"{source}: unknown keys in the model spec: {', '.join(unknown)}")
+                raise ModelError(f"unknown keys in the model spec: {', '.join(unknown)}")
             for key in ("mean", "std"):
                 if key in raw:
-                    raw[key] = tuple(float(v) for v in raw[key])
+                    raw[key] = tuple(raw[key])
             return cls(**raw)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ModelError(f"{source}: not a model spec ({error})") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ModelError(f"{source}: not a model spec ({one_line(error)})") from error
+        except ModelError as error:
+            raise ModelError(f"{source}: {error}") from None
 
     def with_digest(self, model_file: Path) -> ModelSpec:
         """The same spec holding ``model_file``'s digest."""
