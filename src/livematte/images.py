@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from livematte.errors import InputError, OutputError, UsageError
+from livematte.errors import InputError, OutputError, UsageError, one_line
+from livematte.sources import Source, opened
 
 __all__ = [
     "MAX_PIXELS",
     "READABLE_SUFFIXES",
+    "UNREADABLE_SUFFIXES",
     "WRITABLE_SUFFIXES",
     "Picture",
     "encode_picture",
@@ -39,8 +41,12 @@ MAX_PIXELS = 64_000_000
 # Left out on purpose: what calls other programs (EPS) or is rare enough to be an attack only.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 READABLE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm")
-)
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+) | {".avif", ".ppm", ".pgm", ".pbm", ".pnm"}
+# Pictures that people have in their folders, but that need decoders which Pillow does not bring.
+UNREADABLE_SUFFIXES = frozenset(
+    (".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".jxr", ".psd", ".svg", ".eps", ".tga")
+) | {".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"}
 WRITABLE_SUFFIXES = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _SAVE_OPTIONS: dict[str, dict[str, int]] = {
     "PNG": {"compress_level": 2},
@@ -102,20 +108,20 @@ class Picture:
 
 
 def read_picture(
-    source: Path | bytes,
+    source: Source,
     *,
     name: str | None = None,
     max_pixels: int = MAX_PIXELS,
     upright: bool = True,
 ) -> Picture:
-    """Decode a picture file, or the bytes of one.
+    """Decode a picture file, the bytes of one, or a stream of them.
 
     Several frames: the first. EXIF orientations come out upright; ICC profiles, CMYK ones too,
     are converted to sRGB (a broken profile is ignored, with a warning in the log); 16 bits become
     8; transparency of any kind becomes ``alpha``.
 
     Args:
-        source: the file, or its content.
+        source: the file, its content, or a stream of it.
         name: what to call it in messages; by default the file's path.
         max_pixels: refuse larger pictures, told by their header.
         upright: apply the EXIF orientation; without it the picture stays as it is stored.
@@ -124,7 +130,7 @@ def read_picture(
         InputError: missing, unreadable, empty, damaged, not a picture, or above the limit.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
-    with _opened(source, name) as stream, _notes.to_log(name):
+    with opened(source, name, max_pixels) as stream, _notes.to_log(name):
         image = _identify(stream, name)
         width, height = image.size
         if width * height > max_pixels:
@@ -144,31 +150,13 @@ def read_picture(
             ) from error
         except Exception as error:  # a decoder fed with damage may raise anything
             raise InputError(
-                f"{name}: the picture is damaged or cut short ({_reason(error)}); "
+                f"{name}: the picture is damaged or cut short ({one_line(error)}); "
                 "copy or export it again"
             ) from error
 
 
-@contextlib.contextmanager
-def _opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
-    if isinstance(source, bytes):
-        yield io.BytesIO(source)
-        return
-    try:
-        stream = source.open("rb")
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such file; check the path") from None
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror}); check the path") from error
-    with stream:
-        yield stream
-
-
 def _identify(stream: IO[bytes], name: str) -> Image.Image:
     """Open by content, whatever the file is called; nothing is decoded yet."""
-    if not stream.read(1):
-        raise InputError(f"{name}: the file is empty; copy or download it again")
-    stream.seek(0)
     Image.init()
     formats = [known for known in _FORMATS if known in Image.OPEN]  # AVIF is not in every Pillow
     try:
@@ -186,7 +174,7 @@ def _identify(stream: IO[bytes], name: str) -> Image.Image:
         ) from None
     except Exception as error:  # a header parser fed with damage may raise anything
         raise InputError(
-            f"{name}: the picture's header is damaged ({_reason(error)}); copy or export it again"
+            f"{name}: the picture's header is damaged ({one_line(error)}); copy or export it again"
         ) from error
 
 
@@ -195,7 +183,7 @@ def _upright(image: Image.Image, name: str) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception as error:  # EXIF is free-form bytes: damage shows as any exception
-        _log.warning("%s: broken EXIF ignored (%s)", name, _reason(error))
+        _log.warning("%s: broken EXIF ignored (%s)", name, one_line(error))
         return image
 
 
@@ -236,13 +224,9 @@ def _to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Imag
             image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     except Exception as error:  # littlecms and Pillow raise several unrelated kinds
-        _log.warning("%s: broken colour profile ignored (%s)", name, _reason(error))
+        _log.warning("%s: broken colour profile ignored (%s)", name, one_line(error))
         return image.convert("RGB")
     return converted if converted is not None else image.convert("RGB")
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def format_of(path: Path) -> str:
@@ -278,6 +262,6 @@ def encode_picture(pixels: NDArray[np.uint8], file_format: str) -> bytes:
     except (OSError, ValueError) as error:
         height, width = pixels.shape[:2]
         raise OutputError(
-            f"{file_format} cannot hold {width}×{height} pixels ({_reason(error)}); write PNG"
+            f"{file_format} cannot hold {width}×{height} pixels ({one_line(error)}); write PNG"
         ) from error
     return buffer.getvalue()

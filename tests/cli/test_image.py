@@ -89,6 +89,44 @@ def test_the_pictures_own_alpha_is_multiplied_in(run: Run, red_model: Path, phot
     assert alpha[75, 60] == 255
 
 
+def test_soft_alpha_keeps_its_colours(run: Run, red_model: Path, photo: Path) -> None:
+    """The colours of such a picture are straight: nothing of a background is mixed into them."""
+    rgb = pixels(photo).astype(int) + np.random.default_rng(0).integers(-25, 25, (120, 96, 1))
+    rgba = np.dstack([rgb.clip(0, 255).astype(np.uint8), np.full((120, 96), 96, np.uint8)])
+    Image.fromarray(rgba).save(photo)
+    target = photo.with_name("out.png")
+    assert run("image", photo, "-o", target, "--model", red_model)[0] == 0
+    result = pixels(target)
+    inside = np.s_[45:75, 33:63]
+    np.testing.assert_array_equal(result[inside], rgba[inside])
+    over = photo.with_name("over.png")
+    assert run("image", photo, "-o", over, "--background", "black", "--model", red_model)[0] == 0
+    expected = rgba[inside][..., :3] * (96 / 255)
+    assert np.abs(pixels(over)[inside] - expected).max() <= 1
+
+
+def test_a_faint_person_is_found_all_the_same(run: Run, red_model: Path, photo: Path) -> None:
+    Image.fromarray(np.dstack([pixels(photo), np.full((120, 96), 40, np.uint8)])).save(photo)
+    rest = ("-o", photo.with_name("out.png"), "--json", "--model", red_model)
+    code, out, err = run("image", photo, *rest)
+    assert (code, err) == (0, "")
+    entry = json.loads(out)
+    assert entry["person_found"] is True
+    assert entry["person_fraction"] == pytest.approx(np.pi * 30**2 / (120 * 96), abs=0.02)
+
+
+def test_transparent_parts_of_a_background_become_white(
+    run: Run, red_model: Path, photo: Path
+) -> None:
+    room = photo.with_name("room.png")
+    Image.new("RGBA", (50, 50), (0, 0, 0, 0)).save(room)
+    target = photo.with_name("out.png")
+    code, _, err = run("image", photo, "-o", target, "--background", room, "--model", red_model)
+    assert code == 0
+    assert "room.png: has transparent parts; they are laid over white" in err
+    assert tuple(pixels(target)[2, 2]) == (255, 255, 255)
+
+
 def test_json(run: Run, red_model: Path, photo: Path) -> None:
     target = photo.with_name("out.png")
     code, out, err = run("image", photo, "-o", target, "--json", "--model", red_model)
@@ -105,7 +143,20 @@ def test_json(run: Run, red_model: Path, photo: Path) -> None:
         "model": "red",
         "engine": "onnxruntime",
         "device": "cpu",
+        "error": None,
+        "exit_code": 0,
     }
+
+
+def test_json_of_a_failure_has_the_same_shape(run: Run, red_model: Path, photo: Path) -> None:
+    rest = ("-o", photo.with_name("out.png"), "--json", "--model", red_model)
+    good = json.loads(run("image", photo, *rest)[1])
+    code, out, _ = run("image", photo.with_name("no.png"), *rest)
+    entry = json.loads(out)
+    assert list(entry) == list(good)
+    assert code == entry["exit_code"] == 3
+    assert "no such file" in entry["error"]
+    assert entry["width"] is None
 
 
 def test_nobody_there_is_a_result(run: Run, red_model: Path, photo: Path) -> None:
@@ -163,7 +214,8 @@ def test_the_rest_of_a_folder_is_done(run: Run, red_model: Path, photo: Path) ->
     assert "b.png" in err
     assert "1 of 3 pictures failed" in err
     lines = [json.loads(line) for line in out.splitlines()]
-    assert [("error" in line) for line in lines] == [False, True, False]
+    assert [line["exit_code"] for line in lines] == [0, 3, 0]
+    assert len({tuple(line) for line in lines}) == 1
     assert {p.name for p in (photo.parent / "out").iterdir()} == {"a.png", "c.png"}
 
 
@@ -171,7 +223,7 @@ def test_stdin_to_stdout(
     red_model: Path, photo: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(photo.read_bytes())))
-    sink = SimpleNamespace(buffer=io.BytesIO(), isatty=lambda: False, write=lambda text: 0)
+    sink = SimpleNamespace(buffer=io.BytesIO(), isatty=lambda: False, flush=lambda: None)
     monkeypatch.setattr(sys, "stdout", sink)
     code, _, err = run("image", "-", "-o", "-", "--format", "webp", "--model", red_model)
     assert (code, err) == (0, "")

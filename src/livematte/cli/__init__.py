@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from livematte.cli import image, models
-from livematte.errors import LivematteError, MissingExtra
+from livematte.cli.console import complain, disk_is_full, flush_output, prepare_streams
+from livematte.errors import LivematteError, MissingExtra, OutputError
 
 __all__ = ["app", "main"]
 
@@ -66,22 +67,43 @@ for _name in ("train", "eval", "export"):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; always ends in :class:`SystemExit`."""
+    prepare_streams()
+    code = _run(arguments)
+    error = flush_output()
+    if error is not None and not code:
+        code = 1 if isinstance(error, BrokenPipeError) else _fail(_full(error))
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int | str | None:
+    """The command line's exit code."""
     try:
         app(args=None if arguments is None else list(arguments), prog_name="livematte")
+    except SystemExit as stop:
+        return stop.code
     except LivematteError as error:
-        _fail(error)
+        return _fail(error)
     except ModuleNotFoundError as error:
         missing = _missing_extra(error)
         if missing is None:
             raise
-        _fail(missing)
+        return _fail(missing)
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        return _fail(_full(error))
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        return _INTERRUPTED
+    return 0
 
 
-def _fail(error: LivematteError) -> None:
-    print("livematte:", " ".join(str(error).splitlines()), file=sys.stderr)
-    sys.exit(error.exit_code)
+def _fail(error: LivematteError) -> int:
+    complain(error)
+    return error.exit_code
+
+
+def _full(error: OSError) -> OutputError:
+    return OutputError(f"standard output: cannot be written ({error.strerror}); make room")
 
 
 def _missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:

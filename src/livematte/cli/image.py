@@ -5,47 +5,46 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from PIL import ImageColor
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from livematte.cli.console import show_log
-from livematte.cli.paths import STANDARD, Job, plan
-from livematte.effects import blend, blur_background, cover, cut_out
-from livematte.errors import LivematteError, UsageError
+from livematte.cli.console import complain, show_log, shown
+from livematte.cli.paths import STANDARD, Job, Plan, plan
+from livematte.errors import InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
-from livematte.images import MAX_PIXELS, Picture, encode_picture, read_picture
-from livematte.segmenter import Segmenter, load, person_found, person_fraction
+from livematte.images import MAX_PIXELS
+from livematte.segmenter import Segmenter, load
+from livematte.sources import Source
+from livematte.stills import Compose, composer, make_still, matte_only, read_background
 
 __all__ = ["command"]
 
-Frame = NDArray[np.uint8]
-Render = Callable[[Frame, NDArray[np.float32]], Frame]
-
 
 @dataclass(frozen=True)
-class _Result:
-    """What ``--json`` prints of a picture."""
+class _Entry:
+    """What ``--json`` prints of a picture; what is not known of one that failed is null."""
 
     input: str
-    output: str
-    width: int
-    height: int
-    seconds: float
-    person_fraction: float
-    person_found: bool
-    model: str
-    engine: str
-    device: str
+    output: str | None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    person_fraction: float | None = None
+    person_found: bool | None = None
+    model: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    error: str | None = None
+    exit_code: int = 0
 
 
 def command(
@@ -98,29 +97,30 @@ def command(
     show_log(verbose=verbose, quiet=quiet)
     if sum((cutout, alpha, background is not None)) > 1:
         raise UsageError("--cutout, --alpha and --background exclude each other: give one")
+    if "" in (*inputs, output, background, model):
+        raise UsageError("an empty argument names nothing: give a path, or . for this folder")
     behind = None if background is None else _parse_background(background)
     used = [behind] if isinstance(behind, Path) else []
-    jobs = plan(inputs, output, f".{file_format}", used=used)
-    if behind is None and not alpha and any(job.file_format == "JPEG" for job in jobs):
+    todo = plan(inputs, output, f".{file_format}", used=used)
+    transparent = behind is None and not alpha
+    if transparent and any(job.file_format == "JPEG" for job in todo.jobs):
         raise UsageError(
             "JPEG cannot hold transparency: write the cut-out as .png or .webp, "
             "or give --background or --alpha"
         )
-    _check_streams(jobs, as_json=as_json)
-    render = _renderer(behind, alpha=alpha, max_pixels=max_pixels)
+    _check_streams(todo.jobs, as_json=as_json)
+    if isinstance(behind, Path):
+        compose = composer(read_background(behind, max_pixels=max_pixels))
+    else:
+        compose = matte_only if alpha else composer(behind)
     segmenter = load(model, engine=engine, device=device, threads=threads, spec=spec)
 
-    def run(job: Job) -> _Result:
-        result = _process(job, segmenter, render, max_pixels)
-        _report(result, as_json=as_json, quiet=quiet or job.target is None)
-        if not result.person_found and not quiet:
-            print(f"livematte: {job.source_name}: no person found", file=sys.stderr)
-        return result
+    def make(job: Job) -> _Entry:
+        return _make(job, segmenter, compose, max_pixels)
 
-    if len(jobs) == 1:
-        run(jobs[0])
-    else:
-        _run_all(jobs, run, as_json=as_json, quiet=quiet)
+    code = _run_all(todo, make, _Reporter(as_json=as_json, quiet=quiet))
+    if code:
+        raise typer.Exit(code)
 
 
 def _parse_background(text: str) -> Path | tuple[int, int, int] | Literal["blur"]:
@@ -128,20 +128,24 @@ def _parse_background(text: str) -> Path | tuple[int, int, int] | Literal["blur"
     if text == "blur":
         return "blur"
     try:
-        red, green, blue, *_ = ImageColor.getrgb(text)
-        return red, green, blue
+        colour = ImageColor.getrgb(text)
     except ValueError:
-        pass
-    path = Path(text)
-    if path.exists() or path.suffix:
-        return path
-    raise UsageError(
-        f"--background {text}: not a colour (red, #00b140, rgb(0,177,64)), a picture, or blur"
-    )
+        path = Path(text)
+        if path.suffix or path.is_file():
+            return path
+        raise UsageError(
+            f"--background {text}: not a colour (red, #00b140, rgb(0,177,64)), a picture, or blur"
+        ) from None
+    if len(colour) == 4:
+        raise UsageError(
+            f"--background {text}: a colour behind a person cannot be transparent: leave out its "
+            "fourth part, or leave out --background"
+        )
+    return colour
 
 
 def _check_streams(jobs: list[Job], *, as_json: bool) -> None:
-    if jobs[0].target is not None:
+    if not jobs or jobs[0].target is not None:
         return
     if as_json:
         raise UsageError("--json and the picture cannot share standard output: give -o FILE")
@@ -149,94 +153,130 @@ def _check_streams(jobs: list[Job], *, as_json: bool) -> None:
         raise UsageError("a picture cannot be shown by the terminal: give -o FILE, or use a pipe")
 
 
-def _renderer(
-    behind: Path | tuple[int, int, int] | Literal["blur"] | None, *, alpha: bool, max_pixels: int
-) -> Render:
-    """What makes the output's pixels of a frame and its matte."""
-    if alpha:
-        return lambda frame, matte: np.rint(matte * 255).astype(np.uint8)
-    if behind is None:
-        return cut_out
-    if behind == "blur":
-        return blur_background
-    if isinstance(behind, tuple):
-        colour = behind
-        return lambda frame, matte: blend(frame, matte, colour)
-    picture = read_picture(behind, max_pixels=max_pixels).rgb
-    return lambda frame, matte: blend(frame, matte, cover(picture, *frame.shape[:2]))
-
-
-def _process(job: Job, segmenter: Segmenter, render: Render, max_pixels: int) -> _Result:
+def _make(job: Job, segmenter: Segmenter, compose: Compose, max_pixels: int) -> _Entry:
+    """One picture, from its file to its file."""
     start = time.perf_counter()
-    picture = _read(job, max_pixels)
-    matte = segmenter.segment(picture.rgb)
-    if picture.alpha is not None:
-        matte = matte * picture.alpha
-    content = encode_picture(render(picture.rgb, matte), job.file_format)
+    still = make_still(
+        _open(job),
+        segmenter,
+        compose,
+        job.file_format,
+        name=job.source_name,
+        max_pixels=max_pixels,
+    )
     if job.target is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        _write_to_stdout(still.content)
     else:
-        write_atomically(job.target, content)
-    height, width = matte.shape
-    return _Result(
-        input=STANDARD if job.source is None else str(job.source),
-        output=STANDARD if job.target is None else str(job.target),
-        width=width,
-        height=height,
+        write_atomically(job.target, still.content)
+    return _Entry(
+        input=_name(job.source),
+        output=_name(job.target),
+        width=still.width,
+        height=still.height,
         seconds=round(time.perf_counter() - start, 4),
-        person_fraction=round(person_fraction(matte), 4),
-        person_found=person_found(matte),
+        person_fraction=round(still.person_fraction, 4),
+        person_found=still.person_found,
         model=segmenter.spec.name,
         engine=segmenter.engine.name,
         device=segmenter.engine.device,
     )
 
 
-def _read(job: Job, max_pixels: int) -> Picture:
+def _open(job: Job) -> Source:
     if job.source is not None:
-        return read_picture(job.source, max_pixels=max_pixels)
-    return read_picture(sys.stdin.buffer.read(), name=job.source_name, max_pixels=max_pixels)
+        return job.source
+    if sys.stdin is None:
+        raise InputError("standard input: is closed; pipe a picture in, or name a file")
+    return sys.stdin.buffer
 
 
-def _report(result: _Result, *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        print(json.dumps(asdict(result), ensure_ascii=False), flush=True)
-    elif not quiet:
-        print(f"{result.output}  {result.width}×{result.height}, {result.seconds:.2f} s")
+def _name(path: Path | None) -> str:
+    return STANDARD if path is None else str(path)
 
 
-def _run_all(jobs: list[Job], run: Callable[[Job], _Result], *, as_json: bool, quiet: bool) -> None:
-    """Every picture, whatever happens to the others; then a summary, and the first failure."""
-    failures: list[LivematteError] = []
-    done = 0
-    start = time.perf_counter()
+def _write_to_stdout(content: bytes) -> None:
     try:
-        with _progress(len(jobs), shown=not quiet) as advance:
-            for job in jobs:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"standard output: cannot be written ({error.strerror}); make room"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Reporter:
+    """Tells what became of each picture: on stdout in words or as JSON, failures on stderr."""
+
+    as_json: bool
+    quiet: bool
+
+    def done(self, entry: _Entry, source_name: str) -> None:
+        if self.as_json:
+            print(json.dumps(asdict(entry)), flush=True)
+        elif not self.quiet and entry.output != STANDARD:
+            size = f"{entry.width}×{entry.height}"
+            print(f"{shown(entry.output)}  {size}, {entry.seconds:.2f} s", flush=True)
+        if not entry.person_found and not self.quiet:
+            complain(f"{source_name}: no person found")
+
+    def failed(self, error: LivematteError, source: Path | None, target: Path | None) -> None:
+        complain(error)
+        if self.as_json:
+            output = None if target is None else str(target)
+            entry = _Entry(_name(source), output, error=str(error), exit_code=error.exit_code)
+            print(json.dumps(asdict(entry)), flush=True)
+
+    def unread(self, counts: Counter[str]) -> None:
+        if counts and not self.quiet:
+            kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+            complain(
+                f"{counts.total()} pictures are left out, in formats that livematte does not read "
+                f"({kinds}); convert them to JPEG or PNG"
+            )
+
+    def summary(self, done: int, failed: int, seconds: float) -> None:
+        if not (self.quiet or self.as_json):
+            print(f"{done} of {done + failed} pictures written, {seconds:.1f} s", flush=True)
+        if failed:
+            complain(f"{failed} of {done + failed} pictures failed")
+
+
+def _run_all(todo: Plan, make: Callable[[Job], _Entry], report: _Reporter) -> int:
+    """Every picture, whatever happens to the others. The first failure's exit code, or 0."""
+    code = done = failed = 0
+    total = len(todo.jobs) + len(todo.failures)
+    start = time.perf_counter()
+    report.unread(todo.unread)
+    for failure in todo.failures:
+        report.failed(failure.error, failure.source, None)
+        failed, code = failed + 1, code or failure.error.exit_code
+    try:
+        with _progress(len(todo.jobs), visible=not report.quiet and total > 1) as advance:
+            for job in todo.jobs:
+                # Only the code is kept of an error: its trace would hold the picture.
                 try:
-                    run(job)
-                    done += 1
+                    entry = make(job)
                 except LivematteError as error:
-                    failures.append(error)
-                    print(f"livematte: {error}", file=sys.stderr)
-                    if as_json:
-                        entry = {"input": str(job.source), "error": str(error)}
-                        print(json.dumps(entry, ensure_ascii=False), flush=True)
+                    report.failed(error, job.source, job.target)
+                    failed, code = failed + 1, code or error.exit_code
+                else:
+                    report.done(entry, job.source_name)
+                    done += 1
                 advance()
     except KeyboardInterrupt:
-        print(f"livematte: interrupted; {done} of {len(jobs)} pictures done", file=sys.stderr)
+        if total > 1:
+            complain(f"interrupted; {done} of {total} pictures done")
         raise
-    if not (quiet or as_json):
-        seconds = time.perf_counter() - start
-        print(f"{done} of {len(jobs)} pictures written, {seconds:.1f} s")
-    if failures:
-        print(f"livematte: {len(failures)} of {len(jobs)} pictures failed", file=sys.stderr)
-        raise typer.Exit(failures[0].exit_code)
+    if total > 1:
+        report.summary(done, failed, time.perf_counter() - start)
+    return code
 
 
 @contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+def _progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
     """A bar on stderr where that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -245,7 +285,7 @@ def _progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
         console=console,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # above the bar, not through it
-        disable=not (shown and console.is_terminal),
+        disable=not (visible and console.is_terminal),
     ) as bar:
         task = bar.add_task("", total=total)
         yield lambda: bar.advance(task)

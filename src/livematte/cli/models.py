@@ -27,7 +27,7 @@ def list_models(as_json: AsJson = False) -> None:
     models = bundled()
     if as_json:
         entries = [{**_entry(model.spec), "name": model.name} for model in models]
-        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(entries, indent=2))
         return
     table = Table("name", "input", "MB", "scores", "licence", box=None, pad_edge=False)
     for model in models:
@@ -48,7 +48,7 @@ def show_model(
     """Show a bundled model's card and spec."""
     model = find(name)
     if as_json:
-        typer.echo(json.dumps(_entry(model.spec), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_entry(model.spec), indent=2))
         return
     console = Console()
     if model.card:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from livematte.errors import InputError, OutputError, UsageError
-from livematte.images import READABLE_SUFFIXES, format_of
+from livematte.images import READABLE_SUFFIXES, UNREADABLE_SUFFIXES, format_of
 
-__all__ = ["STANDARD", "Job", "plan"]
+__all__ = ["STANDARD", "Failure", "Job", "Plan", "plan"]
 
 STANDARD = "-"
 
@@ -35,7 +36,30 @@ class Job:
         return "standard input" if self.source is None else str(self.source)
 
 
-def plan(inputs: list[str], output: str, suffix: str, *, used: Iterable[Path] = ()) -> list[Job]:
+@dataclass(frozen=True)
+class Failure:
+    """An input that gives no picture, and why."""
+
+    source: Path
+    error: InputError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the inputs come to.
+
+    Attributes:
+        jobs: the pictures to make.
+        failures: folders without pictures, and folders that may not be searched.
+        unread: how many pictures of each suffix lie in the folders that livematte does not read.
+    """
+
+    jobs: list[Job]
+    failures: list[Failure] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
+
+
+def plan(inputs: list[str], output: str, suffix: str, *, used: Iterable[Path] = ()) -> Plan:
     """What to read and what to write.
 
     One file goes to a file or into a folder; several files and folders go into a folder, in
@@ -50,85 +74,157 @@ def plan(inputs: list[str], output: str, suffix: str, *, used: Iterable[Path] = 
 
     Raises:
         UsageError: inputs and output do not go together, or the output's format is unknown.
-        InputError: a folder holds no pictures.
         OutputError: an output is one of the inputs, or a file stands where a folder is needed.
     """
     if STANDARD in inputs and len(inputs) > 1:
         raise UsageError("standard input (-) cannot be mixed with other inputs")
-    folders = any(Path(name).is_dir() for name in inputs if name != STANDARD)
-    single = len(inputs) == 1 and not folders
+    single = len(inputs) == 1 and (inputs[0] == STANDARD or not _is(Path.is_dir, Path(inputs[0])))
     if output == STANDARD:
         if not single:
             raise UsageError("standard output (-) takes one picture; give a folder for several")
-        return [Job(_source(inputs[0]), None, format_of(Path("x" + suffix)))]
+        return Plan([Job(_source(inputs[0]), None, format_of(Path("x" + suffix)))])
     target = Path(output)
-    into_folder = output.endswith(("/", "\\")) or target.is_dir()
-    if single and not into_folder:
-        jobs = [Job(_source(inputs[0]), target, format_of(target))]
+    named_folder = output.endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if single and not (named_folder or _is(Path.is_dir, target)):
+        result = Plan([Job(_source(inputs[0]), target, format_of(target))])
     elif inputs == [STANDARD]:
         raise UsageError(f"{output}: is a folder; name a file for the picture of standard input")
     else:
-        jobs = _into_folder(inputs, target, suffix)
-    _protect([*(job.source for job in jobs if job.source), *used], jobs)
-    return jobs
+        _check_folder(target, inputs, named=named_folder)
+        result = _into_folder([Path(name) for name in inputs], target, suffix)
+    _protect([*(job.source for job in result.jobs if job.source), *used], result.jobs)
+    return result
 
 
 def _source(name: str) -> Path | None:
     return None if name == STANDARD else Path(name)
 
 
-def _into_folder(inputs: list[str], folder: Path, suffix: str) -> list[Job]:
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; several pictures need a folder")
-    if not folder.exists() and folder.suffix.lower() in READABLE_SUFFIXES:
-        raise UsageError(f"{folder}: several pictures need a folder; end it in / if it is one")
+def _is(question: Callable[[Path], bool], path: Path) -> bool:
+    """Whether a path exists, is a folder, ...; not where it may not be asked or cannot be."""
+    try:
+        return question(path)
+    except OSError:
+        return False
+
+
+def _check_folder(folder: Path, inputs: list[str], *, named: bool) -> None:
+    exists = _is(Path.exists, folder)
+    if exists and not _is(Path.is_dir, folder):
+        raise OutputError(f"{folder}: is a file; several pictures need a folder, such as -o out/")
+    if not (exists or named) and folder.suffix.lower() in READABLE_SUFFIXES:
+        raise UsageError(
+            f"{folder}: several pictures need a folder, such as -o out/; end it in / if it is one"
+        )
+    for name in inputs:
+        if exists and _is(Path.is_dir, Path(name)) and folder.samefile(name):
+            raise OutputError(
+                f"{folder}: is also an input, and would fill with results; choose another folder, "
+                "such as -o out/"
+            )
+
+
+def _into_folder(inputs: list[Path], folder: Path, suffix: str) -> Plan:
+    failures: list[Failure] = []
+    unread: Counter[str] = Counter()
     places: dict[Path, Path] = {}  # input → its path below the output folder
     seen: set[Path] = set()
-    for name in inputs:
-        for source, place in _members(Path(name), folder, alone=len(inputs) == 1):
-            if source.resolve() not in seen:
-                seen.add(source.resolve())
+    for path in inputs:
+        members = [(path, Path(path.name))]
+        if _is(Path.is_dir, path):
+            found = _search(path, folder)
+            failures += found.failures
+            unread += found.unread
+            top = Path() if len(inputs) == 1 else Path(_real(path).name)
+            members = [(file, top / file.relative_to(path)) for file in found.files]
+        for source, place in members:
+            if _real(source) not in seen:
+                seen.add(_real(source))
                 places[source] = place
-    counts = Counter(place.with_suffix(suffix) for place in places.values())
-    targets = {
-        source: place.with_suffix(suffix)
-        if counts[place.with_suffix(suffix)] == 1
-        else place.with_name(place.name + suffix)
-        for source, place in places.items()
-    }
-    doubled = [target for target, count in Counter(targets.values()).items() if count > 1]
-    if doubled:
-        raise UsageError(f"two inputs would both be written to {folder / doubled[0]}")
+    targets = _targets(places, folder, suffix)
     file_format = format_of(Path("x" + suffix))
-    return [Job(source, folder / target, file_format) for source, target in targets.items()]
+    jobs = [Job(source, target, file_format) for source, target in targets.items()]
+    return Plan(jobs, failures, unread)
 
 
-def _members(path: Path, output: Path, *, alone: bool) -> list[tuple[Path, Path]]:
-    """A file, or the pictures below a folder, each with its place below the output folder."""
-    if not path.is_dir():
-        return [(path, Path(path.name))]
-    inside = output.resolve()
-    nested = inside != path.resolve() and inside.is_relative_to(path.resolve())
-    found = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in READABLE_SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        and file.is_file()
-        and not (nested and file.resolve().is_relative_to(inside))
+def _targets(places: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
+    """Input → output, no output twice."""
+    counts = Counter(place.with_suffix(suffix) for place in places.values())
+    targets: dict[Path, Path] = {}
+    owners: dict[Path, Path] = {}
+    for source, place in places.items():
+        plain = place.with_suffix(suffix)
+        target = folder / (plain if counts[plain] == 1 else place.with_name(place.name + suffix))
+        other = owners.setdefault(target, source)
+        if other != source:
+            raise UsageError(
+                f"{other} and {source} would both be written to {target}; give the folders that "
+                "they are in, which are kept apart, or rename one"
+            )
+        targets[source] = target
+    return targets
+
+
+@dataclass(frozen=True)
+class _Found:
+    files: list[Path]
+    failures: list[Failure]
+    unread: Counter[str]
+
+
+def _search(folder: Path, output: Path) -> _Found:
+    """The pictures below a folder, less what is hidden and what the output folder holds."""
+    locked: list[OSError] = []
+    files: list[Path] = []
+    unread: Counter[str] = Counter()
+    inside = _real(output)
+    for place, below, names in os.walk(folder, onerror=locked.append):
+        here = Path(place)
+        below[:] = [name for name in below if name[0] != "." and _real(here / name) != inside]
+        for name in names:
+            kind = Path(name).suffix.lower()
+            if name[0] != "." and kind in READABLE_SUFFIXES:
+                files.append(here / name)
+            elif name[0] != "." and kind in UNREADABLE_SUFFIXES:
+                unread[kind] += 1
+    failures = [
+        Failure(
+            Path(error.filename),
+            InputError(
+                f"{error.filename}: the folder cannot be searched ({error.strerror}); "
+                "check its permissions"
+            ),
+        )
+        for error in locked
     ]
-    if not found:
+    if not (files or failures):
         known = " ".join(sorted(READABLE_SUFFIXES))
-        raise InputError(f"{path}: no pictures in this folder (looked for {known})")
-    top = Path() if alone else Path(path.resolve().name)
-    return [(file, top / file.relative_to(path)) for file in found]
+        message = f"{folder}: no pictures in this folder (looked for {known}); check the path"
+        failures = [Failure(folder, InputError(message))]
+    return _Found(sorted(files), failures, unread)
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return path.absolute()
 
 
 def _protect(used: list[Path], jobs: list[Job]) -> None:
     """Refuse to write over what is read, under whatever name."""
-    taken = {path.resolve() for path in used}
+    taken = {key for path in used for key in _identities(path)}
     for job in jobs:
-        if job.target is not None and job.target.resolve() in taken:
+        if job.target is not None and not taken.isdisjoint(_identities(job.target)):
             raise OutputError(
                 f"{job.target}: is also an input, and would be lost; choose another output"
             )
+
+
+def _identities(path: Path) -> list[object]:
+    """What tells a file: its path, and where it exists its number (hard links, upper case)."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return [_real(path)]
+    return [_real(path), (facts.st_dev, facts.st_ino)]

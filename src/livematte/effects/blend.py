@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livematte.effects.checks import check_frame, check_share
+from livematte.errors import UsageError
 from livematte.refinement import estimate_foreground
 from livematte.transforms import resize
 
@@ -19,39 +21,79 @@ def blend(
     frame: NDArray[np.uint8],
     alpha: Floats,
     background: NDArray[np.uint8] | tuple[int, int, int],
+    *,
+    opacity: Floats | None = None,
 ) -> NDArray[np.uint8]:
-    """``alpha·F + (1 - alpha)·background``, with F the estimated foreground colours: no halo.
+    """``s·F + (1 - s)·background``, ``s = alpha·opacity``, F the estimated foreground: no halo.
 
     Args:
         frame: H×W×3 uint8 RGB.
         alpha: H×W float32 in [0, 1].
         background: H×W×3 uint8 RGB, or one colour.
+        opacity: H×W float32 in [0, 1], the frame's own alpha channel. Its colours are straight
+            (nothing is mixed into them), so it takes no part in the estimate. None: opaque.
 
     Returns:
         H×W×3 uint8 RGB.
+
+    Raises:
+        UsageError: other shapes, types or ranges.
     """
+    check_frame(frame)
+    check_share(alpha, frame, "a matte")
+    check_share(opacity, frame, "an opacity")
+    behind = _behind(background, frame)
     foreground = estimate_foreground(frame, alpha)
-    behind = np.broadcast_to(np.asarray(background, dtype=np.uint8), frame.shape)
     result = np.empty_like(foreground)
     for top in range(0, frame.shape[0], _STRIP):
         rows = slice(top, top + _STRIP)
         back = behind[rows].astype(np.float32)
-        mixed = back + alpha[rows][..., None] * (foreground[rows] - back)
+        share = alpha[rows] if opacity is None else alpha[rows] * opacity[rows]
+        mixed = back + share[..., None] * (foreground[rows] - back)
         result[rows] = np.rint(mixed).astype(np.uint8)
     return result
 
 
-def cut_out(frame: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]:
+def _behind(
+    background: NDArray[np.uint8] | tuple[int, int, int], frame: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The background as H×W×3."""
+    if isinstance(background, tuple):
+        if len(background) != 3 or not all(0 <= part <= 255 for part in background):
+            raise UsageError(f"a colour is three numbers in [0, 255], not {background}")
+        return np.broadcast_to(np.array(background, dtype=np.uint8), frame.shape)
+    check_frame(background, "a background")
+    if background.shape != frame.shape:
+        raise UsageError(
+            f"a background of shape {background.shape} does not fit a frame of {frame.shape}: "
+            "bring it to size with livematte.effects.cover"
+        )
+    return background
+
+
+def cut_out(
+    frame: NDArray[np.uint8], alpha: Floats, *, opacity: Floats | None = None
+) -> NDArray[np.uint8]:
     """The person alone: H×W×4 uint8 RGBA, straight alpha, black where fully transparent.
 
     Args:
         frame: H×W×3 uint8 RGB.
         alpha: H×W float32 in [0, 1].
+        opacity: as for :func:`blend`; multiplied into the result's alpha.
+
+    Raises:
+        UsageError: other shapes, types or ranges.
     """
-    opacity = np.rint(alpha * 255).astype(np.uint8)
+    check_frame(frame)
+    check_share(alpha, frame, "a matte")
+    check_share(opacity, frame, "an opacity")
+    share = np.rint(alpha * 255).astype(np.uint8)
     # From the rounded alpha: what rounds to transparent holds no colour either.
-    colours = estimate_foreground(frame, opacity.astype(np.float32) / np.float32(255))
-    return np.dstack([colours, opacity])
+    colours = estimate_foreground(frame, share.astype(np.float32) / np.float32(255))
+    if opacity is not None:
+        share = np.rint(alpha * opacity * 255).astype(np.uint8)
+        colours[share == 0] = 0
+    return np.dstack([colours, share])
 
 
 def cover(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -62,7 +104,13 @@ def cover(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
     Returns:
         ``height`` × ``width`` × 3 uint8 RGB.
+
+    Raises:
+        UsageError: another shape or type, or a size below 1.
     """
+    check_frame(picture, "a picture")
+    if min(height, width) < 1:
+        raise UsageError(f"nothing covers {height}×{width} pixels: take 1 or more")
     rows, columns = picture.shape[:2]
     # Cut before scaling: a small part of a long picture must not become gigantic first.
     if rows * width > columns * height:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.effects.blend import blend
+from livematte.effects.checks import check_frame, check_share, check_strength
+from livematte.refinement import work_size
 from livematte.transforms import resize
 
 __all__ = ["blur_background", "blurred_background"]
@@ -19,23 +21,38 @@ _TINY = np.float32(1e-4)
 
 
 def blur_background(
-    frame: NDArray[np.uint8], alpha: Floats, *, strength: float = 0.02
+    frame: NDArray[np.uint8],
+    alpha: Floats,
+    *,
+    strength: float = 0.02,
+    opacity: Floats | None = None,
 ) -> NDArray[np.uint8]:
     """The person sharp, the rest out of focus.
 
     Args:
         frame: H×W×3 uint8 RGB.
         alpha: H×W float32 in [0, 1].
-        strength: standard deviation of the blur, in parts of the longest side.
+        strength: standard deviation of the blur, in parts of the longest side; 0 leaves the frame
+            as it is.
+        opacity: H×W float32 in [0, 1], the frame's own alpha channel; None: opaque. What is
+            transparent is filled from the room around it.
 
     Returns:
         H×W×3 uint8 RGB.
+
+    Raises:
+        UsageError: other shapes, types or ranges.
     """
-    return blend(frame, alpha, blurred_background(frame, alpha, strength=strength))
+    behind = blurred_background(frame, alpha, strength=strength, opacity=opacity)
+    return behind if strength == 0 else blend(frame, alpha, behind, opacity=opacity)
 
 
 def blurred_background(
-    frame: NDArray[np.uint8], alpha: Floats, *, strength: float = 0.02
+    frame: NDArray[np.uint8],
+    alpha: Floats,
+    *,
+    strength: float = 0.02,
+    opacity: Floats | None = None,
 ) -> NDArray[np.uint8]:
     """The background alone, blurred, and continued behind the person.
 
@@ -43,18 +60,25 @@ def blurred_background(
     background, so nothing of the person comes in; what no background reaches is filled by ever
     wider blurs.
 
-    Args, Returns: as :func:`blur_background`.
+    Args, Returns, Raises: as :func:`blur_background`.
     """
+    check_frame(frame)
+    check_share(alpha, frame, "a matte")
+    check_share(opacity, frame, "an opacity")
+    check_strength(strength)
+    if strength == 0:
+        return frame.copy()
     height, width = alpha.shape
     # A blur needs no more pixels than a few per standard deviation.
-    side = min(_WORK_SIDE, max(round(8 / strength), 64))
-    scale = min(1.0, side / max(height, width))
-    rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
+    side = min(_WORK_SIDE, max(round(min(8 / strength, _WORK_SIDE)), 64))
+    rows, columns = work_size(height, width, side)
     longest = max(rows, columns)
     margin = max(round(_MARGIN * longest), 1)
     person = cv2.dilate(resize(alpha, rows, columns), np.ones((2 * margin + 1,) * 2, np.uint8))
     # Half a person already counts as one: it would show again as a ghost.
     weight = np.asarray(np.clip(1 - 2 * person, 0, 1), dtype=np.float32)[..., None]
+    if opacity is not None:
+        weight = weight * resize(opacity, rows, columns)[..., None]
     small = resize(frame, rows, columns).astype(np.float32)
     sigma = max(strength * longest, 0.3)
     layers = []

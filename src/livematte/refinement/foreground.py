@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livematte.refinement.scaling import work_size
 from livematte.transforms import resize
 
 __all__ = ["estimate_foreground"]
@@ -22,6 +23,7 @@ Floats = NDArray[np.float32]
 
 _WORK_SIDE = 640
 _RADII = (30, 4)  # of the wide and the narrow window, at the work size
+_STRIP = 256  # rows done at a time at full size, to bound the memory
 _TINY = np.float32(1e-5)
 
 
@@ -39,25 +41,24 @@ def estimate_foreground(image: NDArray[np.uint8], alpha: Floats) -> NDArray[np.u
     shown = alpha > 0
     black_outside = cv2.bitwise_and(image, image, mask=shown.astype(np.uint8))
     result = np.asarray(black_outside, dtype=np.uint8)
-    edge = np.flatnonzero(shown & (alpha < 1))
-    if edge.size == 0:
+    edge = shown & (alpha < 1)
+    if not edge.any():
         return result
     height, width = alpha.shape
-    scale = min(1.0, _WORK_SIDE / max(height, width))
-    rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
+    rows, columns = work_size(height, width, _WORK_SIDE)
     small = resize(image, rows, columns).astype(np.float32)
     share = resize(alpha, rows, columns)[..., None]
     foreground, background = small, small
     for radius in _RADII:
         mean_f, background = _averages(foreground, background, share, radius)
         foreground = _corrected(small, share, mean_f, background)
-    colours = image.reshape(-1, 3)[edge]
-    shares = alpha.reshape(-1)[edge][:, None]
-    fronts, backs = (
-        resize(_bytes(layer), height, width).reshape(-1, 3)[edge].astype(np.float32)
-        for layer in (mean_f, background)
-    )
-    result.reshape(-1, 3)[edge] = _bytes(_corrected(colours, shares, fronts, backs))
+    front, back = (resize(_bytes(layer), height, width) for layer in (mean_f, background))
+    for top in range(0, height, _STRIP):
+        strip = slice(top, top + _STRIP)
+        at = edge[strip]
+        layers = (front[strip][at].astype(np.float32), back[strip][at].astype(np.float32))
+        colours = _corrected(image[strip][at], alpha[strip][at][:, None], *layers)
+        result[strip][at] = _bytes(colours)
     return result
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.refinement.cleanup import settle_doubt
+from livematte.refinement.scaling import work_size
 from livematte.transforms import resize
 
 __all__ = ["refine_matte"]
@@ -53,8 +54,7 @@ def refine_matte(matte: Floats, image: NDArray[np.uint8]) -> Floats:
     decided: Floats = np.clip((settled - _DOUBT) / (1 - 2 * _DOUBT), 0, 1)
     if decided.min() == decided.max():
         return np.full((height, width), decided.flat[0], dtype=np.float32)
-    scale = min(1.0, _WORK_SIDE / max(height, width))
-    rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
+    rows, columns = work_size(height, width, _WORK_SIDE)
     guide = _centred(resize(image, rows, columns))
     target = resize(decided, rows, columns)
     radii = (
