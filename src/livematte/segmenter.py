@@ -112,7 +112,11 @@ def _locate(name_or_path: str | Path | None) -> Path:
     if not bare:
         return path
     shipped = {model.name for model in weights.bundled()}
-    return path if path.name not in shipped and path.is_file() else weights.find(path.name).path
+    try:
+        foreign = path.name not in shipped and path.is_file()
+    except OSError:  # a name longer than names can be, say
+        foreign = False
+    return path if foreign else weights.find(path.name).path
 
 
 def _read_spec(spec: ModelSpec | str | Path | None) -> ModelSpec | None:

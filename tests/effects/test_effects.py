@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from livematte.effects import blend, blur_background, blurred_background, cover, cut_out
+from livematte.errors import UsageError
 
 PERSON, ROOM = (200, 40, 40), (40, 200, 40)
 
@@ -71,3 +72,63 @@ def test_cover_keeps_proportions_and_the_middle(size: tuple[int, int]) -> None:
     covered = cover(picture, *size)
     assert covered.shape == (*size, 3)
     assert covered[size[0] // 2, size[1] // 2].min() == 255
+
+
+@pytest.mark.parametrize("effect", [cut_out, blur_background, blurred_background])
+@pytest.mark.parametrize(
+    ("frame", "alpha", "opacity"),
+    [
+        (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.float32), None),
+        (np.zeros((4, 5, 3), np.float32), np.zeros((4, 5), np.float32), None),
+        (np.zeros((0, 5, 3), np.uint8), np.zeros((0, 5), np.float32), None),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.float32), None),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.float64), None),
+        (np.zeros((4, 5, 3), np.uint8), np.full((4, 5), 255, np.float32), None),
+        (np.zeros((4, 5, 3), np.uint8), np.full((4, 5), np.nan, np.float32), None),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.float32), np.ones((4, 4), np.float32)),
+    ],
+)
+def test_what_does_not_fit_is_refused(effect, frame, alpha, opacity) -> None:
+    with pytest.raises(UsageError):
+        effect(frame, alpha, opacity=opacity)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan"), float("inf")])
+def test_other_strengths_are_refused(scene, strength: float) -> None:
+    with pytest.raises(UsageError, match="strength"):
+        blur_background(*scene, strength=strength)
+
+
+@pytest.mark.parametrize(
+    "background", [(0, 0), (0, 0, 256), (-1, 0, 0), np.zeros((9, 9, 3), np.uint8)]
+)
+def test_other_backgrounds_are_refused(scene, background) -> None:
+    with pytest.raises(UsageError, match=r"colour|background"):
+        blend(*scene, background)
+
+
+def test_no_blur_leaves_the_frame(scene) -> None:
+    np.testing.assert_array_equal(blur_background(*scene, strength=0), scene[0])
+    assert blur_background(*scene, strength=1e-300).shape == scene[0].shape
+
+
+def test_the_frames_own_alpha_takes_no_part_in_its_colours(scene) -> None:
+    frame, alpha = scene
+    opacity = np.full(alpha.shape, 0.4, np.float32)
+    plain, faint = cut_out(frame, alpha), cut_out(frame, alpha, opacity=opacity)
+    seen = faint[..., 3] > 0
+    np.testing.assert_array_equal(faint[seen][:, :3], plain[seen][:, :3])
+    assert np.abs(faint[..., 3] / 255 - 0.4 * alpha).max() < 0.003
+    assert faint[~seen].max() == 0
+    over = blend(frame, alpha, (0, 0, 0), opacity=opacity)
+    assert np.abs(over - 0.4 * blend(frame, alpha, (0, 0, 0)).astype(float)).max() <= 1
+
+
+def test_what_is_transparent_takes_no_part_in_the_blurred_room(scene) -> None:
+    frame, alpha = scene
+    opacity = np.ones(alpha.shape, np.float32)
+    opacity[:, 60:] = 0
+    hidden = frame.copy()
+    hidden[:, 60:] = 128
+    room = blurred_background(hidden, alpha, strength=0.05, opacity=opacity)
+    assert np.abs(room - np.array(ROOM)).max() < 16

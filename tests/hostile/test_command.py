@@ -1,19 +1,25 @@
 """Bad input, one row per case: exit code, a message that names file and remedy, no debris."""
 
 import json
+import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from onnx import helper
 from PIL import Image
 
-from livematte.errors import OutputError
+from livematte.errors import ModelError, OutputError
+from livematte.segmenter import Segmenter
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -43,6 +49,7 @@ def place(
         "notes.txt": b"not a model",
         "net.ckpt": b"weights",
         "spec.json": b"{not json",
+        "faint.jpg": encoded("JPEG"),
         "unknown.json": json.dumps({"name": "x", "height": 8, "width": 8, "mood": 1}).encode(),
     }
     for name, content in files.items():
@@ -50,6 +57,13 @@ def place(
     Path("pictures").mkdir()
     Path("pictures/one.png").write_bytes(encoded())
     Path("none").mkdir()
+    Path("twin").mkdir()
+    Path("twin/good.png").write_bytes(encoded())
+    Path("other").mkdir()
+    Path("other/good.png").write_bytes(encoded())
+    Path("hard.png").hardlink_to("good.png")
+    os.mkfifo("pipe.png")
+    Image.new("RGB", (17_000, 2)).save("wide.png")
     nan = helper.make_node("Div", ["raw", "low"], ["nan_or_inf"])
     back = helper.make_node("Mul", ["nan_or_inf", "low"], ["alpha"])
     make_model(Path("nan.onnx"), tail=[nan, back])
@@ -80,6 +94,14 @@ CASES: list[tuple[str, int, str]] = [
     ("good.png -o out.png --threads 0", 2, "threads"),
     ("good.png -o out.png --engine abacus", 2, "no engine 'abacus'"),
     ("good.png -o out.png --device toaster", 2, "no device 'toaster'"),
+    ("good.png -o out.png --threads 100000", 2, "100000 threads would only hinder each other"),
+    ("good.png -o out.png --background #ff000080", 2, "cannot be transparent"),
+    ("good.png '' -o out/", 2, "an empty argument names nothing"),
+    ("good.png -o ''", 2, "an empty argument names nothing"),
+    ("good.png -o out.png --background ''", 2, "an empty argument names nothing"),
+    ("twin/good.png other/good.png -o out/", 2, "twin/good.png and other/good.png would both"),
+    ("good.png good.jpg -o out.png", 2, "such as -o out/"),
+    ("good.png -o new.jpg/", 0, ""),
     ("pictures/one.png ./pictures/../pictures -o out/", 0, ""),
     # input
     ("missing.png -o out.png", 3, "missing.png: no such file"),
@@ -91,6 +113,10 @@ CASES: list[tuple[str, int, str]] = [
     ("short.jpg -o out.png", 3, "short.jpg: the picture is damaged or cut short"),
     ("short.png -o out.png", 3, "short.png: the picture"),
     ("short.webp -o out.png", 3, "short.webp: "),
+    ("pipe.png -o out.png", 3, "pipe.png: the file is empty"),
+    ("/dev/zero -o out.png", 3, "/dev/zero: a device, not a picture"),
+    ("/proc/self/mem -o out.png", 3, "/proc/self/mem: cannot be read"),
+    (f"{'x' * 300}.png -o out.png", 3, "cannot be read (File name too long)"),
     ("none -o out", 3, "no pictures in this folder"),
     ("good.png -o out.png --background missing.jpg", 3, "missing.jpg: no such file"),
     ("good.png -o out.png --background page.jpg", 3, "page.jpg: not a picture"),
@@ -100,7 +126,8 @@ CASES: list[tuple[str, int, str]] = [
     ("good.png -o out.png --model damaged.onnx", 4, "damaged.onnx: "),
     ("good.png -o out.png --model notes.txt", 4, "notes.txt: not a model file"),
     ("good.png -o out.png --model net.ckpt", 4, "livematte export"),
-    ("good.png -o out.png --model nan.onnx", 4, "NaN or infinity"),
+    ("good.png -o out.png --model nan.onnx", 4, "good.png: red: the model answered with NaN"),
+    (f"good.png -o out.png --model {'x' * 300}", 4, "no bundled model"),
     ("good.png -o out.png --model swapped.onnx", 4, "not the file its spec describes"),
     ("good.png -o out.png --model plain.onnx", 4, "says nothing about itself"),
     ("good.png -o out.png --model plain.onnx --spec spec.json", 4, "spec.json: not a model spec"),
@@ -111,7 +138,9 @@ CASES: list[tuple[str, int, str]] = [
     # output
     ("good.png -o good.png", 6, "good.png: is also an input"),
     ("good.png -o ./pictures/../good.png", 6, "is also an input"),
-    ("pictures -o pictures", 6, "is also an input"),
+    ("pictures -o pictures", 6, "is also an input, and would fill with results"),
+    ("good.png -o hard.png", 6, "hard.png: is also an input"),
+    ("wide.png -o out.webp", 6, "wide.png: WEBP cannot hold 17000×2"),
     ("good.png -o none/x.png --background none/x.png", 6, "is also an input"),
     ("good.png -o notes.txt/out.png", 6, "cannot be written"),
     ("good.png good.jpg -o notes.txt", 6, "notes.txt: is a file"),
@@ -123,7 +152,9 @@ def test_one_line_and_an_exit_code(
     place: Path, run: Run, line: str, expected: int, message: str
 ) -> None:
     before = sorted(place.rglob("*"))
-    arguments = line.split() if "--model" in line else [*line.split(), "--model", "red.onnx"]
+    arguments = shlex.split(line.replace("#", r"\#"))
+    if "--model" not in line:
+        arguments += ["--model", "red.onnx"]
     code, _, err = run("image", *arguments)
     assert (code, err) == (expected, err)
     assert " ".join(message.split()) in " ".join(err.replace("│", " ").split())
@@ -152,6 +183,148 @@ def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert code == OutputError.exit_code
     assert "out.png: cannot be written (No space left on device)" in err
     assert not list(place.glob(".livematte*"))
+
+
+COMMAND = (sys.executable, "-m", "livematte", "image")
+
+
+def test_full_standard_outputs(place: Path) -> None:
+    for rest in (("-o", "-"), ("-o", "out.png"), ("-o", "out.png", "--json")):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*COMMAND, "good.png", *rest, "--model", "red.onnx"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == OutputError.exit_code
+        assert "standard output: cannot be written" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_broken_pipe_is_quiet(place: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [*COMMAND, "good.png", "-o", "out.png", "--model", "red.onnx"]
+    done = subprocess.run(line, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("rest", [(), ("--json",)])
+def test_names_that_the_terminal_cannot_show(
+    place: Path, encoded: Callable[..., bytes], rest: tuple[str, ...]
+) -> None:
+    for name in ("写真.png", "bad\udcff.png", "red\x1b[31m.png"):
+        (place / "pictures" / name).write_bytes(encoded())
+    done = subprocess.run(
+        [*COMMAND, "pictures", "no\udcff\x1b.png", "-o", "out", *rest, "--model", "red.onnx"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert len(list(Path("out/pictures").iterdir())) == 4
+    assert b"Traceback" not in done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert (b"\\u001b" if rest else b"\\x1b") in done.stdout
+
+
+def test_pipes_and_streams(place: Path, run: Run, encoded: Callable[..., bytes]) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, encoded())
+    os.close(writer)
+    assert run("image", f"/dev/fd/{reader}", "-o", "out.png", "--model", "red.onnx")[0] == 0
+    os.close(reader)
+
+
+def test_standard_input_without_end(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = ("-o", "out.png", "--max-pixels", 1000, "--model", "red.onnx")
+    with Path("/dev/zero").open("rb") as endless:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=endless))
+        code, _, err = run("image", "-", *rest)
+    assert code == 3
+    assert "standard input: longer than 16 MB" in err
+    monkeypatch.setattr(sys, "stdin", None)
+    code, _, err = run("image", "-", *rest)
+    assert code == 3
+    assert "standard input: is closed" in err
+
+
+def test_what_a_folder_holds_and_is_not_read_is_told(
+    place: Path, run: Run, encoded: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.heic", "b.HEIC", "c.jp2", "notes.txt"):
+        (place / "pictures" / name).write_bytes(b"x")
+    for name in ("d.jfif", "e.jpe", "f.mpo"):
+        (place / "pictures" / name).write_bytes(encoded("JPEG"))
+    (place / "pictures" / "g.pnm").write_bytes(encoded("PPM"))
+    real = os.walk
+
+    def walk(top: Path, onerror: Callable[[OSError], None]) -> Iterator[object]:
+        onerror(PermissionError(13, "Permission denied", str(top / "locked")))
+        return real(top, onerror=onerror)
+
+    monkeypatch.setattr(os, "walk", walk)
+    code, out, err = run("image", "pictures", "none", "-o", "out", "--model", "red.onnx")
+    assert code == 3
+    assert "3 pictures are left out" in err
+    assert "2 .heic, 1 .jp2" in err
+    assert "pictures/locked: the folder cannot be searched (Permission denied)" in err
+    assert len(list(Path("out/pictures").iterdir())) == 5
+    assert "5 of 7 pictures written" in out
+
+
+def test_an_empty_folder_does_not_keep_the_others_waiting(place: Path, run: Run) -> None:
+    code, _, err = run("image", "none", "good.png", "pictures", "-o", "out", "--model", "red.onnx")
+    assert code == 3
+    assert "none: no pictures in this folder" in err
+    assert "1 of 3 pictures failed" in err
+    assert Path("out/good.png").exists()
+    assert Path("out/pictures/one.png").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), cv2.error("Insufficient memory")])
+def test_a_picture_too_large_for_the_memory(
+    place: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    real = Segmenter.segment
+
+    def segment(self: Segmenter, image: np.ndarray) -> np.ndarray:
+        if image.shape[1] == 17_000:
+            raise error
+        return real(self, image)
+
+    monkeypatch.setattr(Segmenter, "segment", segment)
+    code, _, err = run("image", "wide.png", "good.png", "-o", "out", "--model", "red.onnx")
+    assert code == 3
+    assert "wide.png: 17000×2 pixels cannot be processed" in err
+    assert "make it smaller" in err
+    assert Path("out/good.png").exists()
+
+
+def test_failures_hold_no_pictures(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[weakref.ref[np.ndarray]] = []
+
+    def fail(*_: object, **__: object) -> None:
+        assert all(picture() is None for picture in held)
+        picture = np.zeros(9)
+        held.append(weakref.ref(picture))
+        raise ModelError("no")
+
+    monkeypatch.setattr("livematte.cli.image.make_still", fail)
+    names = ("good.png", "good.jpg", "faint.jpg")
+    assert run("image", *names, "-o", "out", "--model", "red.onnx")[0] == 4
+    assert len(held) == 3
+
+
+def test_ctrl_c_while_it_starts(place: Path) -> None:
+    """A module that is interrupted while it is imported, in front of the real one."""
+    (place / "cv2.py").write_text("raise KeyboardInterrupt")
+    line = [*COMMAND, "good.png", "-o", "out.png"]
+    done = subprocess.run(line, capture_output=True, cwd=place, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000), (2, 3)])

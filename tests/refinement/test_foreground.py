@@ -1,5 +1,7 @@
 """Estimated colours are the person's, not the room's."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,20 @@ def test_any_size_and_constant_mattes(size: tuple[int, int], value: float) -> No
     assert estimate.shape == image.shape
     if value > 0:
         assert np.abs(estimate.astype(int) - 100).max() <= 1
+
+
+def test_strips_meet_without_a_seam(composite, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = np.full(composite.alpha.shape, 0.5, np.float32)
+    in_strips = estimate_foreground(composite.image, half)
+    monkeypatch.setattr("livematte.refinement.foreground._STRIP", 100_000)
+    np.testing.assert_array_equal(in_strips, estimate_foreground(composite.image, half))
+
+
+def test_a_matte_of_halves_needs_little_memory() -> None:
+    image = np.full((2000, 2000, 3), 100, np.uint8)
+    half = np.full((2000, 2000), 0.5, np.float32)
+    tracemalloc.start()
+    estimate_foreground(image, half)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * image.nbytes

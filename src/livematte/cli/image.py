@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from livematte.cli.console import complain, show_log, shown
-from livematte.cli.paths import STANDARD, Job, Plan, plan
+from livematte.cli.paths import STANDARD, Job, Plan, exists, plan
 from livematte.errors import InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
 from livematte.images import MAX_PIXELS
@@ -131,7 +131,7 @@ def _parse_background(text: str) -> Path | tuple[int, int, int] | Literal["blur"
         colour = ImageColor.getrgb(text)
     except ValueError:
         path = Path(text)
-        if path.suffix or path.is_file():
+        if path.suffix or exists(path):
             return path
         raise UsageError(
             f"--background {text}: not a colour (red, #00b140, rgb(0,177,64)), a picture, or blur"
@@ -147,6 +147,8 @@ def _parse_background(text: str) -> Path | tuple[int, int, int] | Literal["blur"
 def _check_streams(jobs: list[Job], *, as_json: bool) -> None:
     if not jobs or jobs[0].target is not None:
         return
+    if sys.stdout is None:
+        raise OutputError("standard output: is closed; give -o FILE, or use a pipe")
     if as_json:
         raise UsageError("--json and the picture cannot share standard output: give -o FILE")
     if sys.stdout.isatty():
@@ -284,7 +286,8 @@ def _progress(total: int, *, visible: bool) -> Iterator[Callable[[], None]]:
         *columns,
         console=console,
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # above the bar, not through it
+        redirect_stdout=sys.stdout is not None
+        and sys.stdout.isatty(),  # above the bar, not through it
         disable=not (visible and console.is_terminal),
     ) as bar:
         task = bar.add_task("", total=total)

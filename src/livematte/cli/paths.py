@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from livematte.errors import InputError, OutputError, UsageError
 from livematte.images import READABLE_SUFFIXES, UNREADABLE_SUFFIXES, format_of
 
-__all__ = ["STANDARD", "Failure", "Job", "Plan", "plan"]
+__all__ = ["STANDARD", "Failure", "Job", "Plan", "exists", "plan"]
 
 STANDARD = "-"
 
@@ -78,14 +78,14 @@ def plan(inputs: list[str], output: str, suffix: str, *, used: Iterable[Path] = 
     """
     if STANDARD in inputs and len(inputs) > 1:
         raise UsageError("standard input (-) cannot be mixed with other inputs")
-    single = len(inputs) == 1 and (inputs[0] == STANDARD or not _is(Path.is_dir, Path(inputs[0])))
+    single = len(inputs) == 1 and (inputs[0] == STANDARD or not _is_folder(Path(inputs[0])))
     if output == STANDARD:
         if not single:
             raise UsageError("standard output (-) takes one picture; give a folder for several")
         return Plan([Job(_source(inputs[0]), None, format_of(Path("x" + suffix)))])
     target = Path(output)
     named_folder = output.endswith(tuple(filter(None, (os.sep, os.altsep))))
-    if single and not (named_folder or _is(Path.is_dir, target)):
+    if single and not (named_folder or _is_folder(target)):
         result = Plan([Job(_source(inputs[0]), target, format_of(target))])
     elif inputs == [STANDARD]:
         raise UsageError(f"{output}: is a folder; name a file for the picture of standard input")
@@ -100,24 +100,28 @@ def _source(name: str) -> Path | None:
     return None if name == STANDARD else Path(name)
 
 
-def _is(question: Callable[[Path], bool], path: Path) -> bool:
-    """Whether a path exists, is a folder, ...; not where it may not be asked or cannot be."""
+def exists(path: Path) -> bool:
+    """Whether a path exists; not where that may not be asked, or cannot be."""
     try:
-        return question(path)
+        return path.exists()
     except OSError:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    return exists(path) and path.is_dir()
+
+
 def _check_folder(folder: Path, inputs: list[str], *, named: bool) -> None:
-    exists = _is(Path.exists, folder)
-    if exists and not _is(Path.is_dir, folder):
+    there = exists(folder)
+    if there and not _is_folder(folder):
         raise OutputError(f"{folder}: is a file; several pictures need a folder, such as -o out/")
-    if not (exists or named) and folder.suffix.lower() in READABLE_SUFFIXES:
+    if not (there or named) and folder.suffix.lower() in READABLE_SUFFIXES:
         raise UsageError(
             f"{folder}: several pictures need a folder, such as -o out/; end it in / if it is one"
         )
     for name in inputs:
-        if exists and _is(Path.is_dir, Path(name)) and folder.samefile(name):
+        if there and _is_folder(Path(name)) and folder.samefile(name):
             raise OutputError(
                 f"{folder}: is also an input, and would fill with results; choose another folder, "
                 "such as -o out/"
@@ -131,7 +135,7 @@ def _into_folder(inputs: list[Path], folder: Path, suffix: str) -> Plan:
     seen: set[Path] = set()
     for path in inputs:
         members = [(path, Path(path.name))]
-        if _is(Path.is_dir, path):
+        if _is_folder(path):
             found = _search(path, folder)
             failures += found.failures
             unread += found.unread

@@ -33,7 +33,7 @@ class BundledModel:
         source = self.path.with_suffix(".json")
         try:
             return ModelSpec.from_json(source.read_text(encoding="utf-8"), source=str(source))
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise ModelError(
                 f"{source}: the bundled model's spec cannot be read; install livematte again"
             ) from error
