@@ -11,9 +11,9 @@ Guided Filter", 2015). What fits it to networks' answers, after
   Liba et al., "Sky Optimization", 2020);
 - a network's faint doubt (below 0.05, above 0.95) is taken as a decision, or it would spread.
 
-On six composites of 2000×1500 with known alpha, mattes given at 256×256 softened and displaced by
-about a pixel, against bilinear lifting: MAD 0.0095 → 0.0045, gradient error a third. The plain
-filter: 0.0094, a half, and ten times our error in the flat parts away from any edge.
+On six composites of 2000×1500 whose matte is known, given at 256×256, softened and displaced by a
+pixel, MAD is 0.0102 (bilinear lifting: 0.0160), MSE 0.0036 (0.0051) and the gradient error 51
+(79), as ``benchmarks/refinement.py`` prints.
 """
 
 from __future__ import annotations
