@@ -51,6 +51,7 @@ class Engine(Protocol):
         Raises:
             UsageError: wrong shapes, or a prior for a model that takes none.
             ModelError: the model fails, or answers with NaN, infinity or another shape.
+            DeviceError: the device fails; no other is taken instead.
         """
         ...
 

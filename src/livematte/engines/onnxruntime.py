@@ -79,7 +79,7 @@ class OnnxRuntimeEngine:
     def run(
         self, image: NDArray[np.float32], prior: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """See :meth:`livematte.engines.base.Engine.run`; DeviceError where the device fails."""
+        """See :meth:`livematte.engines.base.Engine.run`."""
         values = encode_inputs(image, prior, self.spec, len(self._inputs))
         feed = {
             name: value.astype(dtype, copy=False)
