@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from livematte.errors import InputError, LivematteError, MissingExtra
+from livematte.errors import InputError, LivematteError, MissingExtra, one_line
 from livematte.networks.blocks import ConvNormAct
 from livematte.networks.mobilenet_v2 import MobileNetV2
 
@@ -92,7 +92,7 @@ def _read(reader: Callable[[Path], dict[str, _Convolution]], path: Path) -> dict
     except KeyError as error:
         raise InputError(f"{path}: not a MobileNetV2, for it has no {error}; {_REMEDY}") from error
     except Exception as error:  # the readers' libraries raise anything when fed with damage
-        raise InputError(f"{path}: cannot be read ({_line(error)}); {_REMEDY}") from error
+        raise InputError(f"{path}: cannot be read ({one_line(error)}); {_REMEDY}") from error
 
 
 def _check(
@@ -121,10 +121,6 @@ def _check(
             raise InputError(f"{source}: the norm of {place} does not fit its kernel; {_REMEDY}")
         if not all(np.isfinite(values).all() for values in (found.kernel, *norm)):
             raise InputError(f"{source}: {place} holds numbers that are not finite; {_REMEDY}")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def has_folded_norms(network: nn.Module) -> bool:
@@ -284,7 +280,7 @@ def _read_timm(name: str) -> dict[str, _Convolution]:
     except Exception as error:  # of timm, its hub client or the connection
         raise InputError(
             f"{name}: neither a starting-weights file (.h5, .tflite), nor can timm give it "
-            f"({_line(error)}); check the name and the connection"
+            f"({one_line(error)}); check the name and the connection"
         ) from error
     modules = list(model.modules())
     pairs = [
