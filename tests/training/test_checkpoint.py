@@ -11,6 +11,7 @@ import torch
 from livematte import networks
 from livematte.errors import ModelError, OutputError, UsageError
 from livematte.networks import checkpoint
+from livematte.training import checkpoint as training_checkpoint
 from livematte.training.checkpoint import (
     load_network,
     load_recipe_of,
@@ -43,7 +44,7 @@ def test_the_file_is_read_once(
         reads.append(path)
         return checkpoint.read_checkpoint(path)
 
-    monkeypatch.setattr("livematte.training.checkpoint.read_checkpoint", counting)
+    monkeypatch.setattr(training_checkpoint, "read_checkpoint", counting)
     recipe, network = load_trained(path)
     assert recipe == tiny
     assert not network.training
