@@ -75,3 +75,13 @@ def test_weights_that_run_code_are_refused(tmp_path: Path) -> None:
 def test_sides_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UsageError, match="multiples of 32, not 64×50"):
         networks.create("livematte")(torch.zeros(1, 3, 64, 50))
+
+
+@pytest.mark.parametrize(("before", "after"), [(True, False), (False, True)])
+def test_a_boundary_head_may_come_or_go(tmp_path: Path, before: bool, after: bool) -> None:
+    source = networks.create("livematte", edge=before).eval()
+    torch.save(source.state_dict(), tmp_path / "start.pt")
+    target = networks.create("livematte", edge=after, pretrained=tmp_path / "start.pt").eval()
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(target(image).mask, source(image).mask)

@@ -14,6 +14,7 @@ __all__ = ["SUFFIXES", "load_weights", "read_checkpoint", "set_weights"]
 
 SUFFIXES = (".pt", ".pth", ".ckpt")
 _PREFIX = "network."
+_EDGE_HEAD = "edge_head."
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def set_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None
 
     A training checkpoint keeps it under ``state_dict``, the network's names behind ``network.``.
     Weights of a network without a prior start one that has it: the new input channel begins at
-    zero, so that it first computes what the old one did.
+    zero, so that it first computes what the old one did. A boundary head, which only training
+    uses, may be on one side alone: it is left out, or keeps its fresh weights.
 
     Args:
         network: what takes the weights.
@@ -67,10 +69,22 @@ def set_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None
             if key.startswith(_PREFIX)
         }
     try:
-        network.load_state_dict(_with_prior_channel(content, network.state_dict()))
+        own = network.state_dict()
+        network.load_state_dict(_with_prior_channel(_with_edge_head_of(content, own), own))
     except RuntimeError as error:
         name = type(network).__name__
         raise ModelError(f"{path}: not the weights of this {name}: {error}") from error
+
+
+def _with_edge_head_of(source: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights with a boundary head where the network has one, and only there."""
+    kept = {
+        name: weight
+        for name, weight in source.items()
+        if not name.startswith(_EDGE_HEAD) or name in target
+    }
+    fresh = {name: weight for name, weight in target.items() if name.startswith(_EDGE_HEAD)}
+    return {**fresh, **kept}
 
 
 def _with_prior_channel(source: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
