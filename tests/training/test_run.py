@@ -15,6 +15,7 @@ import torch
 
 from livematte.data.datasets import open_dataset
 from livematte.errors import DeviceError, OutputError, TrainingError, UsageError
+from livematte.networks.base import Network
 from livematte.training import module
 from livematte.training.checkpoint import load_network, load_recipe_of, save_for_release
 from livematte.training.recipe import LossConfig, Recipe, ScheduleConfig, parse_recipe
@@ -144,6 +145,27 @@ def test_nan_stops_with_what_to_try(
     monkeypatch.setattr(module, "compute_losses", lambda *_: {"dice": torch.tensor(float("nan"))})
     with pytest.raises(TrainingError, match=r"step 0 \(dice\).*smaller learning rate"):
         run(tiny, composites, tmp_path)
+
+
+def test_broken_weights_do_not_replace_the_last_good_ones(
+    composites: Path, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, calls = module.compute_losses, []
+
+    def breaking(network: Network, *others: Any) -> dict[str, torch.Tensor]:
+        parts = genuine(network, *others)
+        calls.append(1)
+        if len(calls) == 4:  # the last step of the second epoch
+            with torch.no_grad():
+                network.get_parameter("mask_head.bias").fill_(float("nan"))
+        return parts
+
+    monkeypatch.setattr(module, "compute_losses", breaking)
+    with pytest.raises(TrainingError, match="weights are broken after epoch 1"):
+        run(tiny, composites, tmp_path)
+    assert all(
+        torch.isfinite(value.float()).all() for value in weights(tmp_path / "last.ckpt").values()
+    )
 
 
 def test_a_frozen_encoder_stays_and_is_released(

@@ -55,8 +55,9 @@ class MattingModule(lightning.LightningModule):
         self._teacher = [teacher]
         self.epoch_ends = list(itertools.accumulate(stage.epochs for stage in recipe.stages))
         self._plateau = make_plateau(recipe) if recipe.schedule.kind == "plateau" else None
-        self._scores = {name: MeanMetric() for name in ("loss", "miou", "accuracy")}
-        self._scores |= {f"miou/{name}": MeanMetric() for name in validation.names}
+        names = ("loss", "miou", "accuracy", *(f"miou/{name}" for name in validation.names))
+        # A mean that leaves NaN out would hide broken weights.
+        self._scores = {name: MeanMetric(nan_strategy="disable") for name in names}
 
     def stage_at(self, epoch: int) -> Stage:
         """The stage that an epoch belongs to."""
@@ -94,9 +95,9 @@ class MattingModule(lightning.LightningModule):
 
     def _make_validation_priors(self) -> list[Tensor | None]:
         """What a prior network is scored with: nothing before, and a distorted last matte."""
-        alpha = self.validation_store.alpha.float() / 255
         if not self.recipe.prior:
             return [None]
+        alpha = self.validation_store.alpha.float() / 255
         return [torch.zeros_like(alpha), distorted_priors(alpha, seed=0, empty=0.0)]
 
     def train_dataloader(self) -> DataLoader[int]:
