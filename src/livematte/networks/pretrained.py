@@ -22,7 +22,7 @@ from livematte.errors import InputError, LivematteError, MissingExtra, one_line
 from livematte.networks.blocks import ConvNormAct
 from livematte.networks.mobilenet_v2 import MobileNetV2
 
-__all__ = ["FoldedNorms", "has_folded_norms", "keep_function_with_batch_statistics", "load_encoder"]
+__all__ = ["has_folded_norms", "keep_function_with_batch_statistics", "load_encoder"]
 
 Array = npt.NDArray[Any]
 
@@ -38,10 +38,6 @@ class _Convolution:
     shift: Array
     mean: Array
     variance: Array
-
-
-class FoldedNorms(nn.Module):
-    """Marks an encoder whose batch norms were folded away in the file it started from."""
 
 
 def load_encoder(network: nn.Module, source: str | Path) -> None:
@@ -81,7 +77,7 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
         else:
             _make_identity(target)
     if path.suffix == ".tflite":
-        encoder.folded = FoldedNorms()
+        encoder.norms_folded = True
 
 
 def _read(reader: Callable[[Path], dict[str, _Convolution]], path: Path) -> dict[str, _Convolution]:
@@ -125,7 +121,7 @@ def _check(
 
 def has_folded_norms(network: nn.Module) -> bool:
     """Whether :func:`keep_function_with_batch_statistics` has something to do."""
-    return any(isinstance(module, FoldedNorms) for module in network.modules())
+    return any(isinstance(m, MobileNetV2) and m.norms_folded for m in network.modules())
 
 
 def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> None:
@@ -137,7 +133,7 @@ def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> N
     Does nothing to an encoder whose norms came with the file.
     """
     for encoder in (m for m in network.modules() if isinstance(m, MobileNetV2)):
-        if not hasattr(encoder, "folded"):
+        if not encoder.norms_folded:
             continue
         hooks = [
             norm.register_forward_pre_hook(_refit)
@@ -150,7 +146,7 @@ def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> N
         encoder.train(was_training)
         for hook in hooks:
             hook.remove()
-        del encoder.folded
+        encoder.norms_folded = False
 
 
 def _refit(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -10,7 +10,11 @@ from matplotlib.figure import Figure
 __all__ = ["draw_curves"]
 
 _PANELS = (
-    ("loss.png", "loss", ("train/loss", "val/loss")),
+    (
+        "loss.png",
+        "loss: weighted sum in training, cross-entropy in training and on validation",
+        ("train/loss", "train/cross_entropy", "val/loss"),
+    ),
     ("accuracy.png", "accuracy and mean IoU on validation", ("val/accuracy", "val/miou")),
     ("rate.png", "learning rate", ("rate",)),
 )

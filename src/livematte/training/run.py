@@ -18,7 +18,8 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
 from livematte import networks
-from livematte.errors import DeviceError, OutputError, UsageError
+from livematte.errors import DeviceError, UsageError
+from livematte.files import write_atomically
 from livematte.networks.base import Network
 from livematte.networks.pretrained import has_folded_norms, keep_function_with_batch_statistics
 from livematte.training.checkpoint import load_network, load_recipe_of
@@ -256,8 +257,4 @@ def _prepare_folder(recipe: Recipe, config: RunConfig, last: Path) -> None:
             )
     elif last.is_file():
         raise UsageError(f"{config.output}: holds a run already; use --resume or another folder")
-    try:
-        config.output.mkdir(parents=True, exist_ok=True)
-        kept.write_text(recipe.to_yaml(), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{config.output}: cannot be written ({error.strerror})") from error
+    write_atomically(kept, recipe.to_yaml().encode())
