@@ -52,6 +52,8 @@ def test_overrides_reach_into_the_tree() -> None:
         ("stages.5={}", "no such place"),
         ("name.x=1", "no such place"),
         ("stages.0.freeze_encoder=true", "pretrained"),
+        ("stages.0.freeze_levels=1", "pretrained"),
+        ("stages.0.freeze_levels=6", "0 to 5"),
         ("stages.0.loss.distillation=1", "needs a teacher"),
         ("teacher=a.ckpt", "loss.distillation"),
         ("data.negatives=0.1", "data.backgrounds"),

@@ -185,6 +185,27 @@ def test_a_frozen_encoder_stays_and_is_released(
                            free["network.encoder.stem.0.weight"])  # fmt: skip
 
 
+def test_only_the_first_levels_stay_when_they_are_frozen(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    once = replace(tiny.stages[0], epochs=1)
+    start = run(replace(tiny, ema=0.0, stages=(once,)), composites, tmp_path / "start").last
+    frozen = replace(tiny, ema=0.0, pretrained=str(start), stages=(replace(once, freeze_levels=1),))
+    before, after = weights(start), weights(run(frozen, composites, tmp_path / "frozen").last)
+    early = [key for key in before if "encoder.stem." in key or "encoder.blocks.0." in key]
+    assert early
+    assert all(torch.equal(before[key], after[key]) for key in early)
+    later = "network.encoder.blocks.1.expand.0.weight"
+    assert not torch.equal(before[later], after[later])
+
+
+def test_an_epoch_is_as_long_as_it_is_told(composites: Path, tiny: Recipe, tmp_path: Path) -> None:
+    once = replace(tiny.stages[0], epochs=1, batch_size=2)
+    short = replace(tiny, stages=(once,), data=replace(tiny.data, epoch=6))
+    run(short, composites, tmp_path)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 3
+
+
 def test_rates_follow_stages_warmup_and_plateau(
     composites: Path, tiny: Recipe, tmp_path: Path
 ) -> None:

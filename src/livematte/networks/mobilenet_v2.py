@@ -116,6 +116,10 @@ class MobileNetV2(nn.Module):
                 features.append(x)
         return features
 
+    def first_levels(self, count: int) -> list[nn.Module]:
+        """The layers that the first ``count`` of :meth:`forward`'s feature maps come from."""
+        return [self.stem, *self.blocks[: self._ends[count - 1] + 1]] if count else []
+
     def named_convolutions(self) -> dict[str, ConvNormAct]:
         """Every convolution by its published place: ``stem``, ``0.depthwise``, ``3.expand`` …"""
         found = {"stem": self.stem}

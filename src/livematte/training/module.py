@@ -15,6 +15,7 @@ from torchmetrics import MeanMetric
 
 from livematte.errors import TrainingError, UsageError
 from livematte.networks.base import Network
+from livematte.networks.mobilenet_v2 import MobileNetV2
 from livematte.training import losses
 from livematte.training.batches import BatchMaker, distorted_priors, seed_step
 from livematte.training.objective import compute_losses
@@ -68,7 +69,8 @@ class MattingModule(lightning.LightningModule):
         """Optimiser steps of an epoch, in each process."""
         world = self.trainer.world_size if self._trainer is not None else 1
         batch = self.stage_at(epoch).batch_size * world
-        return max(1, math.ceil(len(self.training_store) / batch))
+        pictures = self.recipe.data.epoch or len(self.training_store)
+        return max(1, math.ceil(pictures / batch))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the recipe, so that a checkpoint alone rebuilds its network."""
@@ -109,17 +111,21 @@ class MattingModule(lightning.LightningModule):
         return DataLoader(range(0, len(self.validation_store), VALIDATION_BATCH), batch_size=None)  # type: ignore[arg-type]
 
     def on_train_epoch_start(self) -> None:
-        """Freeze or release the encoder, as the stage asks."""
-        self._set_frozen(self.stage_at(self.current_epoch).freeze_encoder)
-
-    def _set_frozen(self, frozen: bool) -> None:
+        """Freeze or release the encoder or its first levels, as the stage asks."""
+        stage = self.stage_at(self.current_epoch)
         encoder = getattr(self.network, "encoder", None)
         if not isinstance(encoder, nn.Module):
-            if frozen:
+            if stage.freezes:
                 raise UsageError(f"{self.recipe.network} has no encoder that could be frozen")
             return
-        encoder.requires_grad_(not frozen)
-        encoder.train(not frozen)
+        if stage.freeze_levels and not isinstance(encoder, MobileNetV2):
+            raise UsageError(f"{self.recipe.network}: freeze_levels needs a MobileNetV2 encoder")
+        encoder.requires_grad_(not stage.freeze_encoder)
+        encoder.train(not stage.freeze_encoder)
+        if isinstance(encoder, MobileNetV2):
+            for part in encoder.first_levels(stage.freeze_levels):
+                part.requires_grad_(False)
+                part.eval()
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         """Draw, augment, predict, score."""

@@ -69,11 +69,13 @@ class Stage:
     """A stretch of training with one batch size, input size, learning rate and loss.
 
     Attributes:
-        epochs: passes over as many pictures as the training set holds.
+        epochs: how often :attr:`DataConfig.epoch` pictures are drawn.
         batch_size: pictures per step and process.
         size: (height, width) of the input.
         rate: learning rate, before the schedule.
         freeze_encoder: leave the encoder's weights and norms as they are.
+        freeze_levels: leave so many of a MobileNetV2 encoder's first feature maps (of five) as they
+            are. The early layers are the dearest to train, and change least.
         loss: what is minimised.
     """
 
@@ -82,7 +84,17 @@ class Stage:
     size: tuple[int, int]
     rate: float
     freeze_encoder: bool = False
+    freeze_levels: int = 0
     loss: LossConfig = LossConfig()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.freeze_levels <= 5:
+            raise UsageError(f"freeze_levels is {self.freeze_levels}, not one of 0 to 5")
+
+    @property
+    def freezes(self) -> bool:
+        """Whether any of the encoder stays as it is."""
+        return self.freeze_encoder or self.freeze_levels > 0
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,7 @@ class DataConfig:
         negatives: share of the batch that is a background alone.
         upper_body: sets of full-body pictures that are cropped to the upper half of the person.
         validate: sets that are scored after each epoch; empty takes all that are left.
+        epoch: pictures drawn in an epoch; 0 draws as many as there are.
         prior_p: chance that a prior network sees a distorted matte rather than an empty one.
     """
 
@@ -141,6 +154,7 @@ class DataConfig:
     negatives: float = 0.0
     upper_body: tuple[str, ...] = ()
     validate: tuple[str, ...] = ()
+    epoch: int = 0
     prior_p: float = 0.5
 
 
@@ -178,7 +192,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         distils = any(stage.loss.distillation > 0 for stage in self.stages)
-        frozen = any(stage.freeze_encoder and stage.epochs for stage in self.stages)
+        frozen = any(stage.freezes and stage.epochs for stage in self.stages)
         for wrong, remedy in (
             (not self.stages, "a recipe needs at least one stage"),
             (distils and not self.teacher, "a distillation loss needs a teacher"),
