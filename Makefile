@@ -5,7 +5,7 @@ OUT ?= out/demo
 NEWEST = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livematte needs Python 3.11 or newer; set PYTHON=")'
 INSTALL = install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check networks clean help
+.PHONY: demo test lint check networks zoo-table zoo-sheet clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -24,6 +24,14 @@ lint: .venv-test/ready
 
 networks: .venv-test/ready ## count every network's parameters and MACs, as docs/networks.md shows
 	.venv-test/bin/python benchmarks/count_networks.py
+
+zoo-table: .venv-test/ready ## score the bundled models beside those of PEERS on DATA/portraits
+	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps PEERS=folder of model files'; exit 2; }
+	.venv-test/bin/python benchmarks/zoo_table.py $(PEERS) --data "$(DATA)/portraits"
+
+zoo-sheet: .venv-test/ready ## draw 24 portraits of DATA as cut out by the default model and SHEET_MODELS
+	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps SHEET_MODELS="file file"'; exit 2; }
+	.venv-test/bin/python benchmarks/zoo_sheet.py livematte $(SHEET_MODELS) --data "$(DATA)/portraits" -o out/zoo-sheet.png
 
 clean: ## remove the environments and what the demo wrote
 	rm -rf .venv-demo .venv-test out

@@ -19,6 +19,7 @@ from livematte.evaluation.result import (
     summarise,
 )
 from livematte.evaluation.scoring import score, score_steadiness
+from livematte.evaluation.slices import slices_of
 from livematte.evaluation.worst import WorstCases
 
 __all__ = ["evaluate"]
@@ -93,7 +94,9 @@ def _scored(
         worst.offer(sample, prediction, values)
         height, width = sample.alpha.shape
         times = predictor.run_seconds, call_seconds
-        yield ImageScores(sample.name, height, width, sample.soft, values, counts, bins, *times)
+        yield ImageScores(
+            sample.name, height, width, sample.soft, values, counts, bins, *times, slices_of(sample)
+        )
 
 
 def _chosen(samples: int, config: EvaluationConfig) -> list[int]:

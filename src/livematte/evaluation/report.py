@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from livematte.evaluation.result import EvaluationResult
+from livematte.evaluation.slices import SLICES
 
 __all__ = ["SCORES", "ScoreInfo", "to_dict", "to_json", "to_markdown"]
 
@@ -69,7 +70,7 @@ def to_dict(result: EvaluationResult, *, dataset: str, split: str | None) -> dic
         "calibration": _calibration(result),
         "worst": [case.name for case in result.worst],
         "per_image": [
-            {"name": i.name, "height": i.height, "width": i.width, **i.values}
+            {"name": i.name, "height": i.height, "width": i.width, "slices": i.slices, **i.values}
             for i in result.images
         ],
     }
@@ -140,6 +141,8 @@ def to_markdown(
         "",
         *_score_table(result),
         "",
+        *_slice_table(result),
+        "",
         *_latency_table(result),
         "",
         *_calibration_table(result),
@@ -174,6 +177,24 @@ def _score_table(result: EvaluationResult) -> list[str]:
 
 def _shown(value: float, info: ScoreInfo) -> str:
     return "–" if math.isnan(value) else f"{value * info.factor:.2f}"
+
+
+def _slice_table(result: EvaluationResult) -> list[str]:
+    """Two scores of each slice that has a picture; differences of small slices mean little."""
+    columns = ("miou", "boundary_f")
+    titles = " | ".join(f"{SCORES[name].title}, {SCORES[name].unit}" for name in columns)
+    lines = [f"| slice | images | {titles} |", "|---|--:|--:|--:|"]
+    for slice_name, rule in SLICES.items():
+        images = [image for image in result.images if slice_name in image.slices]
+        if images:
+            cells = [_slice_cell([i.values[name] for i in images], name) for name in columns]
+            lines.append(f"| {slice_name}: {rule} | {len(images)} | {' | '.join(cells)} |")
+    return lines
+
+
+def _slice_cell(values: list[float], name: str) -> str:
+    defined = [value for value in values if math.isfinite(value)]
+    return _shown(sum(defined) / len(defined) if defined else math.nan, SCORES[name])
 
 
 def _latency_table(result: EvaluationResult) -> list[str]:

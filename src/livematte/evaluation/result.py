@@ -66,6 +66,7 @@ class ImageScores:
         bins: 3×bins sums of the calibration.
         run_seconds: of the network alone.
         call_seconds: of the whole prediction, from the image to a matte of its size.
+        slices: the groups it belongs to, see :mod:`livematte.evaluation.slices`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ImageScores:
     bins: NDArray[np.float64]
     run_seconds: float
     call_seconds: float
+    slices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

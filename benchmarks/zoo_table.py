@@ -1,11 +1,12 @@
-"""Score every model file of a folder on one dataset and print one Markdown table.
+"""Score the bundled models and released ones on one dataset; prints one Markdown table.
 
-    python benchmarks/score_peers.py FOLDER --data DATASET [--specs benchmarks/peers] [-o REPORTS]
+    python benchmarks/zoo_table.py [FILE_OR_FOLDER ...] --data DATASET [--no-bundled] [-o REPORTS]
 
-A file's spec is SPECS/STEM.json where there is one, else the one it holds or that lies beside it.
-A file that cannot be run gets a line that says why. With -o each model's full report goes into a
-folder of its own. Latencies are of one thread, batch 1, measured after the scoring with the models
-taking turns on the same photos, so that a busy machine slows all of them alike: median / minimum.
+Model files of a folder are all taken. A file's spec is SPECS/STEM.json where there is one, else the
+one it holds or that lies beside it. A file that cannot be run gets a line that says why. With -o
+each model's full report goes into a folder of its own. Latencies are of one thread, batch 1,
+measured after the scoring with the models taking turns on the same photos, so that a busy machine
+slows all of them alike: median / minimum.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from livematte import weights
 from livematte.data.datasets import Dataset, open_dataset
 from livematte.errors import LivematteError
 from livematte.evaluation.evaluator import evaluate
@@ -37,7 +40,7 @@ TURNS = 20
 def main() -> None:
     options = parse()
     dataset = open_dataset(options.data, split=None if options.split == "all" else options.split)
-    files = [path for path in sorted(options.folder.iterdir()) if path.suffix in SUFFIXES]
+    files = list(model_files(options))
     scored: list[tuple[Path, EnginePredictor, EvaluationResult]] = []
     failures: list[str] = []
     for path in files:
@@ -66,6 +69,17 @@ def main() -> None:
         print("\n| not scored | why |\n|---|---|\n" + "\n".join(failures))
 
 
+def model_files(options: argparse.Namespace) -> Iterator[Path]:
+    """The bundled models, then what was named."""
+    if options.bundled:
+        yield from (model.path for model in weights.bundled())
+    for place in options.models:
+        if place.is_dir():
+            yield from (path for path in sorted(place.iterdir()) if path.suffix in SUFFIXES)
+        else:
+            yield place
+
+
 def take_turns(predictors: list[EnginePredictor], dataset: Dataset) -> list[tuple[str, str]]:
     """Median and minimum, in ms, of each network alone and of each whole prediction."""
     times = np.zeros((len(predictors), 2, TURNS))
@@ -84,8 +98,9 @@ def take_turns(predictors: list[EnginePredictor], dataset: Dataset) -> list[tupl
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", type=Path, nargs="*", help="model files, or folders of them")
+    parser.add_argument("--no-bundled", dest="bundled", action="store_false")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="validation", help="validation, train or all")
     parser.add_argument("--specs", type=Path, default=Path(__file__).parent / "peers")
