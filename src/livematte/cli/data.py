@@ -1,4 +1,4 @@
-"""``livematte data``: check a dataset, synthesize composites, preview the augmentation."""
+"""``livematte data``: check, synthesize, preview, and carry datasets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Check datasets, make composites, and see what a network will be shown.",
+    help="Check datasets, make composites, see what a network will be shown, and carry them.",
 )
 
 _SHOWN = 20
@@ -141,4 +141,32 @@ def preview(
         priors=None if batch.prior is None else list(batch.prior[:, 0].cpu().numpy()),
     )
     write_picture(output, sheet)
+    typer.echo(output)
+
+
+@app.command()
+def pack(
+    folder: Folder,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards.")],
+    megabytes: Annotated[float, typer.Option(min=0.1, help="Size of a shard at most.")] = 60.0,
+) -> None:
+    """Write a folder into tar files of bounded size, to be carried to another machine."""
+    from livematte.data.shards import pack as write_shards  # noqa: PLC0415 - heavy
+
+    with _progress("Packing") as progress:
+        shards = write_shards(folder, output, megabytes=megabytes, progress=progress)
+    for shard in shards:
+        typer.echo(shard)
+
+
+@app.command()
+def unpack(
+    shards: Annotated[Path, typer.Argument(metavar="SHARDS", help="Folder of the tar files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+) -> None:
+    """Write back what pack packed; the folder appears whole or not at all."""
+    from livematte.data.shards import unpack as read_shards  # noqa: PLC0415 - heavy
+
+    with _progress("Unpacking") as progress:
+        read_shards(shards, output, progress=progress)
     typer.echo(output)
