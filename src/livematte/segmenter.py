@@ -71,6 +71,7 @@ def load(
     engine: str = "auto",
     device: str = "auto",
     threads: int | None = None,
+    precision: str | None = None,
     spec: ModelSpec | str | Path | None = None,
 ) -> Segmenter:
     """Open a model; without arguments the bundled default, offline.
@@ -78,20 +79,29 @@ def load(
     Args:
         name_or_path: a bundled model's name (which goes before a file of that name) or a model
             file.
-        engine: ``auto`` (by the file's suffix), ``onnxruntime`` or ``litert``.
-        device: ``auto``, ``cpu`` or ``cuda``; what was taken is logged, and is
-            ``segmenter.engine.device``.
+        engine: ``auto`` (by the file's suffix) or one of :data:`livematte.engines.ENGINES`.
+        device: ``auto``, ``cpu``, ``cuda``, or another one of the engine's; what was taken is
+            logged, and is ``segmenter.engine.device``.
         threads: of one run; None leaves the choice to the engine.
+        precision: see :func:`livematte.engines.open_engine`.
         spec: for a file without one: the spec, or its JSON file.
 
     Raises:
-        UsageError: no such engine, fewer than one thread, or far more than cores.
+        UsageError: no such engine, device or precision, fewer than one thread, or far more than
+            cores.
         MissingExtra: the engine is not installed.
         ModelError: a missing, damaged or foreign file, or one that is not what its digest says.
         DeviceError: the device cannot be had.
     """
     path = _locate(name_or_path)
-    opened = open_engine(path, engine=engine, device=device, threads=threads, spec=_read_spec(spec))
+    opened = open_engine(
+        path,
+        engine=engine,
+        device=device,
+        threads=threads,
+        precision=precision,
+        spec=_read_spec(spec),
+    )
     _log.info(
         "model %s: %s on %s; licence: %s; trained on: %s",
         opened.spec.name,

@@ -102,14 +102,13 @@ def test_a_file_cut_short(red_model: Path, tmp_path: Path) -> None:
 
 
 def test_a_spec_of_another_size(red_model: Path) -> None:
-    engine = open_engine(red_model, spec=ModelSpec("wrong", 32, 32))
-    with pytest.raises(ModelError, match="cannot run"):
-        engine.run(np.zeros((32, 32, 3), np.float32))
+    with pytest.raises(ModelError, match=r"takes \(\?, 3, 64, 64\), its spec says"):
+        open_engine(red_model, spec=ModelSpec("wrong", 32, 32))
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("missing.onnx", "no such model"), ("net.ckpt", "livematte export"), ("dir.onnx", "read")],
+    [("missing.onnx", "no such model"), ("net.ckpt", "no such model"), ("dir.onnx", "read")],
 )
 def test_paths_that_are_no_models(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "dir.onnx").mkdir()
@@ -119,8 +118,9 @@ def test_paths_that_are_no_models(tmp_path: Path, name: str, message: str) -> No
 
 def test_a_device_that_cannot_be_had(red_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(DeviceError, match="no CUDA provider"):
-        open_engine(red_model, device="cuda")
+    for device in ("cuda", "directml", "coreml"):
+        with pytest.raises(DeviceError, match=f"{device} was asked for.*no provider"):
+            open_engine(red_model, device=device)
 
 
 def test_a_silent_fallback_is_an_error(
@@ -137,7 +137,34 @@ def test_a_silent_fallback_is_an_error(
     with pytest.raises(DeviceError, match="fell back"):
         open_engine(red_model, device="cuda")
     assert open_engine(red_model, device="auto").device == "cpu"
-    assert "CUDA is offered, but ONNX Runtime fell back to the CPU" in caplog.text
+    assert "cuda is offered, but ONNX Runtime fell back to the CPU" in caplog.text
+
+
+def test_a_provider_that_takes_nothing_is_an_error(
+    red_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = onnxruntime.InferenceSession
+
+    class Idle:
+        """A session whose provider was registered and left every node to the CPU."""
+
+        def __init__(self, model: bytes, options: object, providers: list[str], **_: object):
+            self._session = real(model, options, providers=["CPUExecutionProvider"])
+            self._providers = providers
+
+        def get_providers(self) -> list[str]:
+            return self._providers
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._session, name)
+
+    offered = ["CoreMLExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Idle)
+    with pytest.raises(DeviceError, match="coreml was asked for, but it takes no part"):
+        open_engine(red_model, device="coreml")
+    assert open_engine(red_model).device == "cpu"
+    assert "cuda is offered, but it takes no part" in caplog.text
 
 
 def test_a_provider_that_does_not_open_is_the_devices_fault(

@@ -125,7 +125,7 @@ CASES: list[tuple[str, int, str]] = [
     ("good.png -o out.png --model nobody", 4, "no bundled model 'nobody'"),
     ("good.png -o out.png --model damaged.onnx", 4, "damaged.onnx: "),
     ("good.png -o out.png --model notes.txt", 4, "notes.txt: not a model file"),
-    ("good.png -o out.png --model net.ckpt", 4, "livematte export"),
+    ("good.png -o out.png --model net.ckpt", 4, "net.ckpt: not a checkpoint"),
     ("good.png -o out.png --model nan.onnx", 4, "good.png: red: the model answered with NaN"),
     (f"good.png -o out.png --model {'x' * 300}", 4, "no bundled model"),
     ("good.png -o out.png --model swapped.onnx", 4, "not the file its spec describes"),
@@ -134,7 +134,12 @@ CASES: list[tuple[str, int, str]] = [
     ("good.png -o out.png --model plain.onnx --spec unknown.json", 4, "unknown keys"),
     ("good.png -o out.png --model plain.onnx --spec no.json", 4, "no.json: cannot be read"),
     # device
-    ("good.png -o out.png --device cuda", 5, "CUDA was asked for"),
+    ("good.png -o out.png --device cuda", 5, "cuda was asked for"),
+    ("good.png -o out.png --device coreml", 5, "coreml was asked for"),
+    ("good.png -o out.png --engine tensorrt", 4, "not a model file of tensorrt"),
+    ("good.png -o out.png --precision bf16", 2, "take --engine openvino"),
+    ("good.png -o out.png --engine openvino --precision int3", 2, "no precision 'int3'"),
+    ("good.png -o out.png --engine openvino --device npu", 5, "NPU was asked for"),
     # output
     ("good.png -o good.png", 6, "good.png: is also an input"),
     ("good.png -o ./pictures/../good.png", 6, "is also an input"),

@@ -25,6 +25,7 @@ _EXTRAS: dict[str, str] = {
     **dict.fromkeys(("torch", "lightning", "kornia", "torchmetrics", "matplotlib"), "train"),
     **dict.fromkeys(("onnx", "onnxscript", "onnxslim", "yaml", "scipy"), "train"),
     "ai_edge_litert": "litert",
+    "openvino": "openvino",
     "h5py": "pretrained",
 }
 

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from livematte.cli.console import complain, show_log, shown
 from livematte.cli.paths import STANDARD, Job, Plan, exists, plan
+from livematte.engines import ENGINES, PRECISIONS
 from livematte.errors import InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
 from livematte.images import MAX_PIXELS
@@ -75,9 +76,15 @@ def command(
     spec: Annotated[
         Path | None, typer.Option(help="JSON spec of a model file that holds none.")
     ] = None,
-    engine: Annotated[str, typer.Option(help="auto, onnxruntime or litert.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    engine: Annotated[str, typer.Option(help=f"{', '.join(ENGINES)}.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, or another one of the engine's.")
+    ] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help=f"Compute in {', '.join(PRECISIONS)} where the engine has the choice."),
+    ] = None,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
     ] = MAX_PIXELS,
@@ -113,7 +120,9 @@ def command(
         compose = composer(read_background(behind, max_pixels=max_pixels))
     else:
         compose = matte_only if alpha else composer(behind)
-    segmenter = load(model, engine=engine, device=device, threads=threads, spec=spec)
+    segmenter = load(
+        model, engine=engine, device=device, threads=threads, precision=precision, spec=spec
+    )
 
     def make(job: Job) -> _Entry:
         return _make(job, segmenter, compose, max_pixels)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +13,21 @@ from numpy.typing import NDArray
 from livematte.errors import ModelError, UsageError
 from livematte.spec import ModelSpec
 
-__all__ = ["Engine", "check_input", "decode", "encode", "encode_inputs"]
+__all__ = [
+    "Engine",
+    "Shape",
+    "check_input",
+    "check_shapes",
+    "choose_spec",
+    "decode",
+    "encode",
+    "encode_inputs",
+]
+
+Shape = Sequence[int | None]
+"""Of a model's input or output; None is a side that is free, no sides at all one not known."""
+
+_MOST_CHANNELS = 4096
 
 
 class Engine(Protocol):
@@ -19,7 +36,7 @@ class Engine(Protocol):
     Attributes:
         name: the runtime's name.
         spec: the model's spec.
-        device: where it truly runs, ``cpu`` or ``cuda``.
+        device: where it truly runs: ``cpu``, ``cuda``, ...
         threads: threads of one run; None leaves the choice to the runtime.
     """
 
@@ -54,6 +71,66 @@ class Engine(Protocol):
             DeviceError: the device fails; no other is taken instead.
         """
         ...
+
+
+def choose_spec(
+    path: Path, given: ModelSpec | None, embedded: str | None, beside: ModelSpec | None
+) -> ModelSpec:
+    """The spec of a model file: the given one, else what it embeds, else what lies beside it.
+
+    Args:
+        embedded: JSON text out of the file.
+
+    Raises:
+        ModelError: the embedded one cannot be read, or there is none at all.
+    """
+    if given is not None:
+        return given
+    if embedded is not None:
+        return ModelSpec.from_json(embedded, source=str(path))
+    if beside is not None:
+        return beside
+    raise ModelError(
+        f"{path}: the file says nothing about itself; give its spec as JSON (--spec FILE)"
+    )
+
+
+def check_shapes(path: Path, spec: ModelSpec, inputs: Sequence[Shape], output: Shape) -> None:
+    """Refuse a model that does not take or give what its spec says, before it is run.
+
+    Raises:
+        ModelError: another number of inputs, another size, or no matte among the outputs.
+    """
+    if len(inputs) != 1 and len(inputs) != 1 + spec.prior:
+        raise ModelError(
+            f"{path}: the model has {len(inputs)} inputs, its spec says {1 + spec.prior}"
+        )
+    channels = [3, 1] if len(inputs) == 2 else [3 + spec.prior]
+    for shape, count in zip(inputs, channels, strict=True):
+        sides = (spec.height, spec.width)
+        expected = (1, count, *sides) if spec.layout == "nchw" else (1, *sides, count)
+        fits = len(shape) == 4 and all(
+            side in (None, wanted) for side, wanted in zip(shape, expected, strict=True)
+        )
+        if shape and not fits:
+            raise ModelError(f"{path}: the model takes {_told(shape)}, its spec says {expected}")
+    _check_output(path, spec, output)
+
+
+def _check_output(path: Path, spec: ModelSpec, output: Shape) -> None:
+    sides = [1 if side is None and axis == 0 else side for axis, side in enumerate(output)]
+    known = [side for side in sides if side is not None]
+    most = _MOST_CHANNELS * spec.height * spec.width
+    if not known or len(known) < len(sides) or math.prod(known) > most:
+        return  # told by the first run
+    try:
+        _channels_first(np.broadcast_to(np.float32(0), known), spec)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def _told(shape: Shape) -> str:
+    return "(" + ", ".join("?" if side is None else str(side) for side in shape) + ")"
 
 
 def check_input(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.engines.base import decode, encode_inputs
+from livematte.engines.base import check_shapes, choose_spec, decode, encode_inputs
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import ModelSpec
 
@@ -30,6 +30,7 @@ class LiteRtEngine:
         model: bytes,
         spec: ModelSpec | None,
         *,
+        fallback: ModelSpec | None = None,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
@@ -38,7 +39,8 @@ class LiteRtEngine:
         Args:
             path: the model's file, for messages.
             model: its content.
-            spec: required, the file itself holds none that is read yet.
+            spec: goes before ``fallback``.
+            fallback: required without a spec; the file itself holds none that is read yet.
             device: ``auto`` or ``cpu``.
             threads: of one run; None leaves the choice to LiteRT.
 
@@ -54,24 +56,13 @@ class LiteRtEngine:
                 "CUDA was asked for, but LiteRT files run on the CPU here: use --device cpu, "
                 "or an ONNX file"
             )
-        if spec is None:
-            raise ModelError(
-                f"{path}: the file says nothing about itself; give its spec as JSON (--spec FILE)"
-            )
-        self.spec = spec
+        self.spec = choose_spec(path, spec, None, fallback)
         self.threads = threads
         self._interpreter = _open_interpreter(path, model, threads)
         self._inputs = self._interpreter.get_input_details()
         self._output = self._interpreter.get_output_details()[0]
-        channels = 4 if spec.prior and len(self._inputs) == 1 else 3
-        expected = (
-            (1, spec.height, spec.width, channels)
-            if spec.layout == "nhwc"
-            else (1, channels, spec.height, spec.width)
-        )
-        shape = tuple(int(n) for n in self._inputs[0]["shape"])
-        if shape != expected:
-            raise ModelError(f"{path}: the model takes {shape}, its spec says {expected}")
+        shapes = [[int(side) for side in detail["shape"]] for detail in self._inputs]
+        check_shapes(path, self.spec, shapes, [])
         for detail in (*self._inputs, self._output):
             if not (np.issubdtype(detail["dtype"], np.floating) or detail["quantization"][0]):
                 raise ModelError(

@@ -1,16 +1,18 @@
-"""Whether an ONNX file keeps weights outside itself, told without the onnx package.
+"""What an ONNX file says about itself, and whether it keeps weights outside, without onnx.
 
-A walk over the file's protobuf fields that can lead to a tensor. A file that names other files
+A walk over the file's protobuf fields, before any runtime sees it. A file that names other files
 could read anything its runtime can open, so livematte runs self-contained files only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from livematte.errors import ModelError
+from livematte.spec import METADATA_KEY
 
-__all__ = ["has_external_data"]
+__all__ = ["check_onnx", "has_external_data", "read_embedded_spec"]
 
 # Message → field number → message, after onnx.proto (ONNX IR version 13).
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -24,8 +26,43 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "tensor": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_METADATA, _KEY, _VALUE = 14, 1, 2  # of the model, and of one entry
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 64
+
+
+def check_onnx(path: Path, model: bytes) -> None:
+    """Refuse what is no ONNX file, and one that keeps weights in other files.
+
+    Raises:
+        ModelError: saying which of both, and what to do.
+    """
+    try:
+        external = has_external_data(model)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; download or export it again") from error
+    if external:
+        raise ModelError(
+            f"{path}: keeps weights in other files, which livematte does not open; "
+            "save the model as one file"
+        )
+
+
+def read_embedded_spec(model: bytes) -> str | None:
+    """The JSON text of the spec inside an ONNX file; None where there is none.
+
+    Raises:
+        ModelError: ``model`` is not a protobuf message.
+    """
+    try:
+        for number, _, entry in _fields(memoryview(model)):
+            if number == _METADATA and isinstance(entry, memoryview):
+                pair = {n: v for n, _, v in _fields(entry) if isinstance(v, memoryview)}
+                if bytes(pair.get(_KEY, b"")) == METADATA_KEY.encode():
+                    return bytes(pair.get(_VALUE, b"")).decode("utf-8")
+    except (IndexError, ValueError) as error:
+        raise ModelError(f"not an ONNX file ({error})") from error
+    return None
 
 
 def has_external_data(model: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the default engine."""
+"""ONNX Runtime: the default engine, on the CPU or on whatever its installed build offers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,35 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
-from livematte.engines.base import decode, encode_inputs
-from livematte.engines.onnx_file import has_external_data
+from livematte.engines.base import Shape, check_shapes, choose_spec, decode, encode_inputs
+from livematte.engines.onnx_file import check_onnx, read_embedded_spec
 from livematte.errors import DeviceError, ModelError, UsageError, one_line
-from livematte.spec import METADATA_KEY, ModelSpec
+from livematte.spec import ModelSpec
 
 __all__ = ["OnnxRuntimeEngine"]
 
 _log = logging.getLogger(__name__)
 
-_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+_PROVIDERS = {
+    "cpu": _CPU,
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "qnn": "QNNExecutionProvider",
+    "webgpu": "WebGpuExecutionProvider",
+}
+# The package that brings a provider, where it is one of its own.
+_PACKAGES = {
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu",
+    "directml": "onnxruntime-directml",
+    "migraphx": "onnxruntime-migraphx",
+    "qnn": "onnxruntime-qnn",
+}
+_RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
 _TYPES: dict[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -31,7 +50,7 @@ _LOG_ERRORS = 3
 
 
 class OnnxRuntimeEngine:
-    """Runs an ONNX file on the CPU, or on CUDA where onnxruntime-gpu is installed."""
+    """Runs an ONNX file on the CPU, or on a device that the installed build has a provider for."""
 
     name = "onnxruntime"
 
@@ -52,29 +71,25 @@ class OnnxRuntimeEngine:
             model: its content.
             spec: goes before the embedded one.
             fallback: for a file that embeds none.
-            device: ``auto``, ``cpu`` or ``cuda``.
+            device: ``cpu``, ``cuda``, ``tensorrt``, ``migraphx``, ``directml``, ``coreml``,
+                ``qnn``, ``webgpu``, or ``auto``: CUDA where it works, else the CPU.
             threads: of one run; None: one per physical core.
 
         Raises:
-            ModelError: a damaged file, one that keeps weights in other files, or one without spec.
-            DeviceError: ``device`` cannot be had.
+            ModelError: a damaged file, one that keeps weights in other files, one without spec,
+                or one of other shapes than its spec says.
+            DeviceError: ``device`` cannot be had, or takes no part of the model.
         """
-        try:
-            external = has_external_data(model)
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}; download or export it again") from error
-        if external:
-            raise ModelError(
-                f"{path}: keeps weights in other files, which livematte does not open; "
-                "save the model as one file"
-            )
+        check_onnx(path, model)
         self.threads = threads
-        self._session = _open_session(path, model, device, threads)
-        self.device = "cuda" if self._session.get_providers()[0] == _CUDA else "cpu"
-        self.spec = spec or _embedded_spec(path, self._session, fallback)
-        self._inputs = [(i.name, _input_type(path, i)) for i in self._session.get_inputs()]
-        names = [o.name for o in self._session.get_outputs()]
-        self._output = "alpha" if "alpha" in names else names[0]
+        self._session, self.device = _open_session(path, model, device, threads)
+        self.spec = choose_spec(path, spec, read_embedded_spec(model), fallback)
+        outputs = self._session.get_outputs()
+        answer = next((o for o in outputs if o.name == "alpha"), outputs[0])
+        inputs = self._session.get_inputs()
+        check_shapes(path, self.spec, [_shape(i) for i in inputs], _shape(answer))
+        self._inputs = [(i.name, _input_type(path, i)) for i in inputs]
+        self._output = answer.name
 
     def run(
         self, image: NDArray[np.float32], prior: NDArray[np.float32] | None = None
@@ -88,8 +103,8 @@ class OnnxRuntimeEngine:
         try:
             (output,) = self._session.run([self._output], feed)
         except Exception as error:  # the runtime's exceptions share no base of their own
-            on_cuda = self.device == "cuda" and "cuda" in str(error).lower()
-            if isinstance(error, EPFail) or on_cuda:
+            there = self.device != "cpu" and self.device in str(error).lower()
+            if isinstance(error, EPFail) or there:
                 raise DeviceError(
                     f"{self.spec.name}: {self.device} failed ({one_line(error, 300)}); "
                     "use --device cpu"
@@ -100,41 +115,67 @@ class OnnxRuntimeEngine:
         return decode(output, self.spec)
 
 
-def _open_session(path: Path, model: bytes, device: str, threads: int | None) -> Any:
-    """A session on ``device``; ``auto`` takes CUDA where it works."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"ONNX Runtime has no device {device!r}: take auto, cpu or cuda")
-    offered = _CUDA in ort.get_available_providers()
-    if device == "cuda" and not offered:
+def _open_session(path: Path, model: bytes, device: str, threads: int | None) -> tuple[Any, str]:
+    """A session, and the device it is on."""
+    if device not in ("auto", *_PROVIDERS):
+        raise UsageError(
+            f"ONNX Runtime has no device {device!r}: take auto or one of {', '.join(_PROVIDERS)}"
+        )
+    offered = ort.get_available_providers()
+    if device != "auto" and _PROVIDERS[device] not in offered:
+        package = _PACKAGES.get(device)
+        remedy = f"pip install {package}" if package else "install a build that has it"
         raise DeviceError(
-            "CUDA was asked for, but the installed onnxruntime has no CUDA provider: "
-            "pip install onnxruntime-gpu, or use --device cpu"
+            f"{device} was asked for, but the installed onnxruntime has no provider for it: "
+            f"{remedy}, or use --device cpu"
         )
     options = ort.SessionOptions()
     options.log_severity_level = _LOG_ERRORS
     if threads is not None:
         options.intra_op_num_threads = threads
-    wanted = offered and device != "cpu"
+    wanted = device
+    if device == "auto":
+        wanted = "cuda" if _PROVIDERS["cuda"] in offered else "cpu"
+    if wanted == "cpu":
+        session = _open_on_cpu(path, model, options)
+    else:
+        session, failure = _open_on(path, model, options, wanted)
+        if failure is not None:
+            if device != "auto":
+                raise DeviceError(f"{device} was asked for, but {failure}, or use --device cpu")
+            _log.warning("%s is offered, but %s", wanted, failure)
+            wanted = "cpu"
+    _log.info("%s: ONNX Runtime %s on %s", path, ort.__version__, wanted)
+    return session, wanted
+
+
+def _open_on_cpu(path: Path, model: bytes, options: Any) -> Any:
     try:
-        session = _create(model, options, [_CUDA, _CPU] if wanted else [_CPU])
+        return _create(model, options, [_CPU])
     except Exception as error:  # the runtime's exceptions share no base of their own
-        if not wanted:
-            raise _cannot_open(path, error) from error
-        try:  # a sound file opens here: then the device is to blame
-            session = _create(model, options, [_CPU])
-        except Exception as again:
-            raise _cannot_open(path, again) from again
-    taken = session.get_providers()[0]
-    if wanted and taken != _CUDA:
-        message = (
-            "ONNX Runtime fell back to the CPU: check the driver and the CUDA libraries, "
-            "or use --device cpu"
+        raise ModelError(
+            f"{path}: ONNX Runtime cannot open it ({one_line(error, 300)}); "
+            "download or export it again"
+        ) from error
+
+
+def _open_on(path: Path, model: bytes, options: Any, device: str) -> tuple[Any, str | None]:
+    """A session on ``device``; where that fails, one on the CPU and what went wrong."""
+    provider = _PROVIDERS[device]
+    options.add_session_config_entry(_RECORD_ASSIGNMENT, "1")
+    try:
+        session = _create(model, options, [provider, _CPU])
+    except Exception:  # a sound file opens on the CPU: then the device is to blame
+        session = _open_on_cpu(path, model, options)
+    if session.get_providers()[0] != provider:
+        return session, (
+            "ONNX Runtime fell back to the CPU: check the driver and the libraries of the device"
         )
-        if device == "cuda":
-            raise DeviceError(f"CUDA was asked for, but {message}")
-        _log.warning("CUDA is offered, but %s", message)
-    _log.info("%s: ONNX Runtime %s on %s", path, ort.__version__, taken)
-    return session
+    # Older builds cannot tell which provider took which part.
+    assignment = getattr(session, "get_provider_graph_assignment_info", None)
+    if assignment is not None and all(part.ep_name != provider for part in assignment()):
+        return session, "it takes no part of this model, all of which would run on the CPU"
+    return session, None
 
 
 def _create(model: bytes, options: Any, providers: list[str]) -> Any:
@@ -146,22 +187,9 @@ def _create(model: bytes, options: Any, providers: list[str]) -> Any:
     return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
 
 
-def _cannot_open(path: Path, error: Exception) -> ModelError:
-    reason = one_line(error, 300)
-    return ModelError(
-        f"{path}: ONNX Runtime cannot open it ({reason}); download or export it again"
-    )
-
-
-def _embedded_spec(path: Path, session: Any, fallback: ModelSpec | None) -> ModelSpec:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is not None:
-        return ModelSpec.from_json(text, source=str(path))
-    if fallback is not None:
-        return fallback
-    raise ModelError(
-        f"{path}: the file says nothing about itself; give its spec as JSON (--spec FILE)"
-    )
+def _shape(value: Any) -> Shape:
+    """Free sides have a name, or none, in place of a number."""
+    return [side if isinstance(side, int) else None for side in value.shape or ()]
 
 
 def _input_type(path: Path, value: Any) -> type[np.floating[Any]]:
