@@ -14,7 +14,7 @@ from PIL import Image
 from livematte import data
 
 FOLDER = Path(data.__file__).parent
-WITH_TORCH = {"augment", "composite"}
+WITH_TORCH = {"augment", "composite", "priors"}
 WITHOUT = sorted(path.stem for path in FOLDER.glob("[!_]*.py") if path.stem not in WITH_TORCH)
 # What a core install lacks; scipy is needed for .mat files alone.
 BLOCK = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import torch
 
 from livematte.data.augment import AugmentConfig, Augmenter, Batch, affine_matrices
 from livematte.data.composite import composite
+from livematte.data.datasets import open_dataset
+from livematte.errors import InputError
 from livematte.training.batches import BatchMaker, TrainingBatch, seed_step
 from livematte.training.recipe import Recipe
 from livematte.training.store import load_training
@@ -26,6 +29,48 @@ def test_same_step_same_batch(composites: Path, tiny: Recipe) -> None:
     assert torch.equal(first.image, again.image)
     for other in ((2, 5, 0), (1, 6, 0), (1, 5, 1)):
         assert not torch.equal(first.image, draw(maker, tiny, *other).image)
+
+
+def test_no_step_waits_for_an_answer_of_the_device(composites: Path, tiny: Recipe) -> None:
+    """The meta device has shapes and no values: whatever reads one back from it fails."""
+    store = load_training(composites, tiny.data)
+    count = len(store)
+    store = replace(
+        store,
+        hard=torch.arange(count) % 2 == 0,
+        cutout=torch.arange(count) % 3 == 0,
+        backgrounds=store.images,
+        background_aspect=store.aspect,
+    ).to(torch.device("meta"))
+    often = {f: 0.5 for f in AugmentConfig.__dataclass_fields__ if f.endswith("_p")}
+    recipe = replace(
+        tiny,
+        prior=True,
+        augment=AugmentConfig(**often),
+        stages=(replace(tiny.stages[0], batch_size=16),),
+    )
+    for step in range(3):
+        batch = draw(BatchMaker(store, recipe), recipe, 1, step, 0)
+        assert batch.prior is not None
+        for part in (batch.image, batch.alpha, batch.valid, batch.prior):
+            assert part.device.type == "meta"
+            assert part.shape[2:] == (64, 64)
+
+
+def test_reading_keeps_the_order_and_names_the_first_bad_file(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    folder = tmp_path / "composites"
+    shutil.copytree(composites, folder)
+    store = load_training(folder, tiny.data)
+    dataset = open_dataset(folder, split="train")
+    for index in range(len(store)):
+        picture = torch.from_numpy(dataset.load(index).image.copy()).permute(2, 0, 1)
+        assert torch.equal(store.images[index], picture)
+    for name in ("07", "03"):
+        (folder / "images" / f"{name}.png").write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"03\.png"):
+        load_training(folder, tiny.data)
 
 
 def test_prior_networks_get_a_prior_of_the_matte(composites: Path, tiny: Recipe) -> None:

@@ -2,8 +2,9 @@
 
 Geometry is one resampling per picture. Everything linear in colour (brightness, contrast,
 saturation) is one 3×3 matrix and one offset per picture; warm, cool and dark curves are one power
-per channel; filters touch only the pictures that drew them. All random numbers come from torch's
-global generator of the device, so that a seeded step is a repeatable step.
+per channel; filters touch only the pictures that drew them. What is drawn per picture comes from
+torch's global generator of the CPU and is sent along, so that no step waits for an answer of the
+device; noise comes from the device's own. So a seeded step is a repeatable step.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from kornia.filters import gaussian_blur2d, median_blur, motion_blur
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["AugmentConfig", "Augmenter", "Batch", "affine_matrices", "warp"]
+__all__ = ["AugmentConfig", "Augmenter", "Batch", "affine_matrices", "send"]
 
 LUMA = (0.299, 0.587, 0.114)
 MOST_HALVINGS = 4
@@ -81,8 +82,13 @@ class Batch:
     ignore: Tensor
 
 
-def _uniform(n: int, low: float, high: float, device: torch.device) -> Tensor:
-    return torch.rand(n, device=device) * (high - low) + low
+def send(values: Tensor, device: torch.device) -> Tensor:
+    """Small values on their way to a device, which nobody waits for."""
+    return values.to(device, non_blocking=True)
+
+
+def _uniform(n: int, low: float, high: float) -> Tensor:
+    return torch.rand(n) * (high - low) + low
 
 
 def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
@@ -90,20 +96,22 @@ def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
 
     Args:
         config: ranges of the draw.
-        aspect: N, width / height that each picture really has; its pixels may be stored square.
+        aspect: N on the CPU, width / height that each picture really has; its pixels may be
+            stored square.
 
     Returns:
-        N×2×3 matrices for ``affine_grid``: rotation happens in the picture's true proportions.
+        N×2×3 matrices on the CPU for ``affine_grid``: rotation happens in the picture's true
+        proportions.
     """
-    n, device = len(aspect), aspect.device
-    angle = _uniform(n, -config.rotation, config.rotation, device) * (math.pi / 180)
+    n = len(aspect)
+    angle = _uniform(n, -config.rotation, config.rotation) * (math.pi / 180)
     low, high = math.log(config.scale[0]), math.log(config.scale[1])
-    scale = torch.exp(_uniform(n, low, high, device))
+    scale = torch.exp(_uniform(n, low, high))
     limit = math.log(config.stretch) / 2
-    side = torch.exp(_uniform(n, -limit, limit, device))
-    flip = torch.where(torch.rand(n, device=device) < config.flip_p, -1.0, 1.0)
+    side = torch.exp(_uniform(n, -limit, limit))
+    flip = torch.where(torch.rand(n) < config.flip_p, -1.0, 1.0)
     cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
-    shift = (torch.rand(n, 2, device=device) * 2 - 1) * 2 * config.shift
+    shift = (torch.rand(n, 2) * 2 - 1) * 2 * config.shift
     # A⁻¹ · rotation · diag(side, 1 / side) · A with A = diag(aspect, 1), mirrored by the flip.
     rows = (
         (cosine * side * flip, -sine / (side * aspect), shift[:, 0]),
@@ -112,12 +120,11 @@ def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
-def warp(source: Tensor, matrices: Tensor, size: tuple[int, int], *, mode: str) -> Tensor:
-    """Resample N×C×h×w by N×2×3 maps to N×C×H×W; outside, it is mirrored.
+def _read(source: Tensor, grid: Tensor, *, mode: str = "bilinear") -> Tensor:
+    """Resample N×C×h×w at N×H×W×2 places to N×C×H×W; outside, it is mirrored.
 
     ``mode`` is ``bilinear`` for pictures and soft mattes, ``nearest`` for hard masks.
     """
-    grid = F.affine_grid(matrices, [len(source), 1, *size], align_corners=False)
     return F.grid_sample(source, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
@@ -149,55 +156,55 @@ class Augmenter:
             images: N×3×h×w uint8 RGB.
             alpha: N×1×h×w uint8, 255 for the person.
             ignore: N×1×h×w bool.
-            aspect: N, true width / height of each picture.
-            hard: N bool; where true the mask is resampled by nearest neighbour.
+            aspect: N on the CPU, true width / height of each picture.
+            hard: N bool on the CPU; where true the mask is resampled by nearest neighbour.
         """
         matrices = affine_matrices(self.config, aspect)
-        image = self._resample(images, matrices)
-        return Batch(image, *self._warp_masks(alpha, ignore, matrices, hard))
-
-    def _warp_masks(
-        self, alpha: Tensor, ignore: Tensor, matrices: Tensor, hard: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        moved = torch.empty(len(alpha), 1, *self.size, device=alpha.device)
-        if (~hard).any():
-            moved[~hard] = self._resample(alpha[~hard], matrices[~hard])
-        if hard.any():
-            values = alpha[hard].float().div_(255)
-            moved[hard] = warp(values, matrices[hard], self.size, mode="nearest")
-        void = torch.zeros_like(moved, dtype=torch.bool)
-        some = ignore.flatten(1).any(dim=1)
-        if some.any():
-            drawn = warp(ignore[some].float(), matrices[some], self.size, mode="nearest")
-            void[some] = drawn > 0.5
-        return moved, void
-
-    def _resample(self, stored: Tensor, matrices: Tensor) -> Tensor:
-        """Warp N×C×h×w uint8 to floats in [0, 1], antialiased where pixels would be skipped.
-
-        Each picture is read from the halving of itself that is nearest to its reduction.
-        """
-        ratio = min(s / t for s, t in zip(stored.shape[-2:], self.size, strict=True))
+        shape = [len(images), 1, *self.size]
+        grid = F.affine_grid(send(matrices, images.device), shape, align_corners=False)
+        ratio = min(s / t for s, t in zip(images.shape[-2:], self.size, strict=True))
         zoom = matrices[:, :, :2].det().abs().sqrt()
         levels = torch.log2(ratio * zoom).round().clamp(0, MOST_HALVINGS).int()
+        image = self._resample(images, grid, levels)
+        void = _read(ignore.float(), grid, mode="nearest") > 0.5
+        return Batch(image, self._warp_masks(alpha, grid, levels, hard), void)
+
+    def _warp_masks(self, alpha: Tensor, grid: Tensor, levels: Tensor, hard: Tensor) -> Tensor:
+        moved = torch.empty(len(alpha), 1, *self.size, device=alpha.device)
+        sharp, soft = (chosen.nonzero()[:, 0] for chosen in (hard, ~hard))
+        if len(sharp):
+            index = send(sharp, alpha.device)
+            values = alpha[index].float().div_(255)
+            moved[index] = _read(values, grid[index], mode="nearest")
+        if len(soft):
+            index = send(soft, alpha.device)
+            moved[index] = self._resample(alpha[index], grid[index], levels[soft])
+        return moved
+
+    def _resample(self, stored: Tensor, grid: Tensor, levels: Tensor) -> Tensor:
+        """Read N×C×h×w uint8 at N×H×W×2 places as floats in [0, 1].
+
+        Each picture is first halved as often as ``levels`` says (N on the CPU), which is nearest to
+        its reduction, so that no pixels are skipped.
+        """
         channels = stored.shape[1]
         result = torch.empty(len(stored), channels, *self.size, device=stored.device)
         for level in sorted(set(levels.tolist())):
-            chosen = levels == level
-            values = stored[chosen].float().div_(255)
+            index = send((levels == level).nonzero()[:, 0], stored.device)
+            values = stored[index].float().div_(255)
             if level:
                 small = [side >> level for side in stored.shape[-2:]]
                 values = F.interpolate(
                     values, small, mode="bilinear", antialias=True, align_corners=False
                 )
-            result[chosen] = warp(values, matrices[chosen], self.size, mode="bilinear")
+            result[index] = _read(values, grid[index])
         return result.clamp_(0, 1)
 
     def texture(self, image: Tensor) -> Tensor:
         """Colour, light, blur, noise and compression; N×3×H×W in [0, 1] in and out."""
-        config, n, device = self.config, len(image), image.device
+        config, n = self.config, len(image)
         image = self._colour(image)
-        dark = torch.rand(n, device=device) < config.dark_p
+        dark = torch.rand(n) < config.dark_p
         image = self._curves(image, dark)
         for chance, change in (
             (config.median_p, lambda x: median_blur(x, (3, 3))),
@@ -214,30 +221,29 @@ class Augmenter:
         """Brightness, contrast around the mean, saturation around the luma; local light."""
         config, n, device = self.config, len(image), image.device
         brightness, contrast, saturation = (
-            1 + _uniform(n, -limit, limit, device).view(n, 1, 1)
+            1 + _uniform(n, -limit, limit).view(n, 1, 1)
             for limit in (config.brightness, config.contrast, config.saturation)
         )
-        saturation = saturation * (torch.rand(n, 1, 1, device=device) >= config.grey_p)
-        luma = torch.tensor(LUMA, device=device).expand(3, 3)
-        matrix = saturation * torch.eye(3, device=device) + (1 - saturation) * luma
+        saturation = saturation * (torch.rand(n, 1, 1) >= config.grey_p)
+        luma = torch.tensor(LUMA).expand(3, 3)
+        matrix = brightness * contrast * (saturation * torch.eye(3) + (1 - saturation) * luma)
         mean = image.mean(dim=(1, 2, 3)).view(n, 1, 1)
-        gain = brightness * contrast
-        offset = mean * brightness * (1 - contrast)
-        flat = torch.baddbmm(offset.expand(n, 3, 1), gain * matrix, image.flatten(2))
-        field = 1 + (torch.rand(n, 1, 3, 3, device=device) * 2 - 1) * config.local_light
+        offset = mean * send(brightness * (1 - contrast), device)
+        flat = torch.baddbmm(offset.expand(n, 3, 1), send(matrix, device), image.flatten(2))
+        field = send(1 + (torch.rand(n, 1, 3, 3) * 2 - 1) * config.local_light, device)
         light = F.interpolate(field, image.shape[-2:], mode="bicubic", align_corners=True)
         return flat.view_as(image) * light
 
     def _curves(self, image: Tensor, dark: Tensor) -> Tensor:
         """One power per channel: warm and cool curves, and the steep curve of low light."""
-        n, device = len(image), image.device
-        warm = _uniform(n, -self.config.temperature, self.config.temperature, device)
+        n = len(image)
+        warm = _uniform(n, -self.config.temperature, self.config.temperature)
         exponent = torch.stack([torch.exp(-warm), torch.ones_like(warm), torch.exp(warm)], dim=1)
-        exponent = exponent * torch.where(dark, _uniform(n, 1.5, 3.0, device), 1.0)[:, None]
-        return image.clamp(1e-4, 1).pow(exponent[:, :, None, None])
+        exponent = exponent * torch.where(dark, _uniform(n, 1.5, 3.0), 1.0)[:, None]
+        return image.clamp(1e-4, 1).pow(send(exponent[:, :, None, None], image.device))
 
     def _compress(self, image: Tensor) -> Tensor:
-        quality = _uniform(len(image), *self.config.jpeg, image.device)
+        quality = _uniform(len(image), *self.config.jpeg)
         height, width = image.shape[-2:]
         pad = (0, -width % 16, 0, -height % 16)
         padded = F.pad(image.clamp(0, 1), pad, mode="replicate")
@@ -245,30 +251,29 @@ class Augmenter:
 
 
 def _where(image: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    if not chosen.any():
+    """Change the pictures that N bool on the CPU choose."""
+    some = chosen.nonzero()[:, 0]
+    if not len(some):
         return image
-    image = image.clone()
-    image[chosen] = change(image[chosen])
-    return image
+    index = send(some, image.device)
+    return image.index_copy(0, index, change(image[index]))
 
 
 def _sometimes(image: Tensor, chance: float, change: Callable[[Tensor], Tensor]) -> Tensor:
-    return _where(image, torch.rand(len(image), device=image.device) < chance, change)
+    return _where(image, torch.rand(len(image)) < chance, change)
 
 
 def _noisy(image: Tensor, most: float) -> Tensor:
-    sigma = _uniform(len(image), 0.0, most, image.device).view(-1, 1, 1, 1)
-    return image + torch.randn_like(image) * sigma
+    sigma = _uniform(len(image), 0.0, most).view(-1, 1, 1, 1)
+    return image + torch.randn_like(image) * send(sigma, image.device)
 
 
 def _gaussian(image: Tensor) -> Tensor:
-    sigma = _uniform(len(image), 0.5, 2.0, image.device)[:, None].expand(-1, 2)
+    sigma = _uniform(len(image), 0.5, 2.0)[:, None].expand(-1, 2)
     return gaussian_blur2d(image, (9, 9), sigma)
 
 
 def _motion(image: Tensor) -> Tensor:
-    n, device = len(image), image.device
-    angle = _uniform(n, 0.0, 360.0, device)
-    direction = _uniform(n, -1.0, 1.0, device)
-    kernel = 2 * int(torch.randint(1, 5, (), device=device)) + 1
-    return motion_blur(image, kernel, angle, direction)
+    n = len(image)
+    kernel = 2 * int(torch.randint(1, 5, ())) + 1
+    return motion_blur(image, kernel, _uniform(n, 0.0, 360.0), _uniform(n, -1.0, 1.0))

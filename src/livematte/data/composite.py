@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from livematte.data.augment import Batch
+from livematte.data.augment import Batch, send
 
 __all__ = ["composite"]
 
@@ -32,7 +32,7 @@ def composite(people: Batch, backgrounds: Tensor, *, match: float = 0.6) -> Batc
     weight = alpha.sum(dim=(2, 3), keepdim=True).clamp_min(1.0)
     mean = (people.image * alpha).sum(dim=(2, 3), keepdim=True) / weight
     target = backgrounds.mean(dim=(2, 3), keepdim=True)
-    share = torch.rand(len(alpha), 1, 1, 1, device=alpha.device) * match
+    share = send(torch.rand(len(alpha), 1, 1, 1) * match, alpha.device)
     person = (people.image + share * (target - mean) * 0.5).clamp(0, 1)
     image = person * alpha + backgrounds * (1 - alpha)
     return Batch(image, alpha, people.ignore)

@@ -1,36 +1,41 @@
 """Prior masks for video training: a plausible previous matte, made from the present one.
 
 A video network sees its last answer as a fourth channel. Training on stills imitates that answer by
-distorting the true matte, as PortraitNet does (Zhang et al., Computers & Graphics 2019): motion
-blur, and affine, perspective and thin-plate-spline warps whose control points move by up to 5 % of
-the picture, each with probability one half. An empty prior stands for the first frame.
+distorting the true matte, as PortraitNet does (Zhang et al., Computers & Graphics 2019): affine,
+perspective and thin-plate-spline warps whose control points move by up to 5 % of the picture, and
+motion blur, each with probability one half. An empty prior stands for the first frame.
+
+The warps of a batch are composed as maps of points, on a coarse lattice on the CPU, and the mattes
+are read once, where they lie.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from kornia.geometry.transform import get_perspective_transform, get_tps_transform, warp_points_tps
+from torch import Tensor
+from torch.nn import functional as F
 
-from livematte.data.sample import FloatMatte
+from livematte.data.augment import send
 
 __all__ = [
     "PriorConfig",
-    "affine_warp",
-    "distort_prior",
-    "empty_prior",
-    "jitter_points",
-    "make_prior",
+    "affine_map",
+    "lattice",
+    "make_priors",
     "motion_blur",
-    "perspective_warp",
-    "thin_plate_warp",
+    "perspective_map",
+    "resample",
+    "thin_plate_map",
 ]
 
-_FIELD_STEP = 8
-_CORNERS = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float64)
-_GRID = np.stack(np.meshgrid([0, 0.5, 1], [0, 0.5, 1]), axis=-1).reshape(-1, 2)
+_LATTICE = 8  # pixels between two points of the lattice: the maps are smooth
+_HALVINGS = 4  # of a motion blur's line: 16 places along it
+_CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+_GRID = tuple((x / 2, y / 2) for y in range(3) for x in range(3))
 
 
 @dataclass(frozen=True)
@@ -53,150 +58,123 @@ class PriorConfig:
 _DEFAULT = PriorConfig()
 
 
-def make_prior(
-    alpha: FloatMatte, rng: np.random.Generator, config: PriorConfig = _DEFAULT
-) -> FloatMatte:
-    """An empty prior with probability ``config.empty``, else a distorted one (H×W in [0, 1])."""
-    if rng.random() < config.empty:
-        return empty_prior((alpha.shape[0], alpha.shape[1]))
-    return distort_prior(alpha, rng, config)
-
-
-def empty_prior(shape: tuple[int, int]) -> FloatMatte:
-    """The prior of a first frame: H×W float32 zeros."""
-    return np.zeros(shape, np.float32)
-
-
-def distort_prior(
-    alpha: FloatMatte, rng: np.random.Generator, config: PriorConfig = _DEFAULT
-) -> FloatMatte:
-    """Make a plausible previous matte from the present one.
+def make_priors(
+    alpha: Tensor, config: PriorConfig = _DEFAULT, generator: torch.Generator | None = None
+) -> Tensor:
+    """A plausible last matte for each of N×1×H×W mattes in [0, 1], or an empty one.
 
     Args:
-        alpha: H×W float32 in [0, 1].
-        rng: the source of chance; equal states give equal priors.
+        alpha: float32, on any device; the priors come to lie there too.
         config: probabilities and strengths.
-
-    Returns:
-        H×W float32 in [0, 1].
+        generator: source of chance on the CPU; torch's global one by default.
     """
-    on = rng.random(4) < config.each
-    prior = alpha
-    if on[0]:
-        prior = affine_warp(prior, jitter_points(_CORNERS[:3], rng, config.jitter))
-    if on[1]:
-        prior = perspective_warp(prior, jitter_points(_CORNERS, rng, config.jitter))
-    if on[2]:
-        prior = thin_plate_warp(prior, _GRID, jitter_points(_GRID, rng, config.jitter))
-    if on[3]:
-        scale = alpha.shape[1] / 224
-        length = float(rng.uniform(*config.blur)) * scale
-        prior = motion_blur(prior, length, float(rng.uniform(0, 180)))
-    return np.clip(prior, 0, 1).astype(np.float32)
+    count, width = len(alpha), alpha.shape[-1]
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator, dtype=torch.float64)
+
+    kept = draw() >= config.empty
+    on = draw(4) < config.each
+    moves = [2 * draw(number, 2) - 1 for number in (3, 4, 9)]
+    short, long = config.blur
+    length = (short + (long - short) * draw()) * width / 224
+    angle = draw() * 180
+
+    priors = torch.zeros_like(alpha)
+    some = kept.nonzero()[:, 0]
+    if len(some):
+        index = send(some, alpha.device)
+        # What did not draw a distortion has control points that stay.
+        jitter = [
+            config.jitter * on[some, i].double().view(-1, 1, 1) * moves[i][some] for i in range(3)
+        ]
+        # From places in the prior to places in the matte, so the last warp comes first.
+        places = lattice(*alpha.shape[-2:]).expand(len(some), -1, -1)
+        places = thin_plate_map(places, places.new_tensor(_GRID) + jitter[2])
+        places = perspective_map(places, places.new_tensor(_CORNERS) + jitter[1])
+        places = affine_map(places, places.new_tensor(_CORNERS[:3]) + jitter[0])
+        priors[index] = resample(alpha[index], places.float())
+    some = (kept & on[:, 3]).nonzero()[:, 0]
+    if len(some):
+        index = send(some, alpha.device)
+        priors[index] = motion_blur(priors[index], length[some].float(), angle[some].float())
+    return priors
 
 
-def jitter_points(
-    points: NDArray[np.float64], rng: np.random.Generator, amount: float
-) -> NDArray[np.float64]:
-    """Move each of N×2 points by up to ``amount`` in x and in y."""
-    return points + rng.uniform(-amount, amount, points.shape)
-
-
-def affine_warp(alpha: FloatMatte, corners: NDArray[np.float64]) -> FloatMatte:
-    """Move the top left, top right and bottom left corners (3×2, in shares of the sides)."""
-    height, width = alpha.shape
-    scale = np.array([width, height])
-    matrix = cv2.getAffineTransform(
-        (_CORNERS[:3] * scale).astype(np.float32), (corners * scale).astype(np.float32)
+def lattice(height: int, width: int) -> Tensor:
+    """1×M×2 places (x, y) in shares of the sides: every eighth pixel's centre, and the last's."""
+    y, x = (
+        torch.linspace(0.5 / side, 1 - 0.5 / side, side // _LATTICE + 2, dtype=torch.float64)
+        for side in (height, width)
     )
-    return _float(cv2.warpAffine(alpha, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).view(1, -1, 2)
 
 
-def perspective_warp(alpha: FloatMatte, corners: NDArray[np.float64]) -> FloatMatte:
-    """Move the four corners: top left, top right, bottom left, bottom right (4×2, in shares)."""
-    height, width = alpha.shape
-    scale = np.array([width, height])
-    matrix = cv2.getPerspectiveTransform(
-        (_CORNERS * scale).astype(np.float32), (corners * scale).astype(np.float32)
-    )
-    warped = cv2.warpPerspective(alpha, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    return _float(warped)
-
-
-def thin_plate_warp(
-    alpha: FloatMatte, source: NDArray[np.float64], target: NDArray[np.float64]
-) -> FloatMatte:
-    """Bend a matte so that ``source`` points come to lie on ``target`` points.
-
-    The bending is a thin-plate spline (Bookstein, PAMI 1989), solved from target to source, which
-    gives the place to read from directly. It is smooth, so it is evaluated on every eighth pixel
-    and interpolated in between.
+def affine_map(places: Tensor, corners: Tensor) -> Tensor:
+    """Where to read for each place, so that three corners come to lie on ``corners``.
 
     Args:
-        alpha: H×W float32.
-        source, target: N×2, x and y in shares of the sides; N ≥ 3, not on one line.
+        places: N×M×2, x and y in shares of the sides.
+        corners: N×3×2, where the top left, top right and bottom right corners go.
     """
-    height, width = alpha.shape
-    rows, columns = (-(-side // _FIELD_STEP) + 1 for side in (height, width))
-    # Field nodes lie on pixel centres 0, step, 2·step, ...; the last one at or past the edge.
-    x, y = np.meshgrid(np.arange(columns) * _FIELD_STEP, np.arange(rows) * _FIELD_STEP)
-    nodes = np.stack([(x.ravel() + 0.5) / width, (y.ravel() + 0.5) / height], axis=1)
-    moved = _thin_plate(target, source, nodes) * (width, height) - 0.5
-    field = moved.reshape(rows, columns, 2).astype(np.float32)
-    at_x, at_y = np.meshgrid(
-        np.arange(width, dtype=np.float32) / _FIELD_STEP,
-        np.arange(height, dtype=np.float32) / _FIELD_STEP,
-    )
-    places = cv2.remap(field, at_x, at_y, cv2.INTER_LINEAR)
-    at_x, at_y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
-    warped = cv2.remap(alpha, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _float(warped)
+    known = F.pad(corners, (0, 1), value=1.0)
+    matrix: Tensor = torch.linalg.solve(known, corners.new_tensor(_CORNERS[:3]))
+    return F.pad(places, (0, 1), value=1.0) @ matrix
 
 
-def _thin_plate(
-    source: NDArray[np.float64], target: NDArray[np.float64], points: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Where the spline that carries ``source`` onto ``target`` carries M×2 ``points``."""
-    count = len(source)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _bending(source, source)
-    system[:count, count:] = np.column_stack([np.ones(count), source])
-    system[count:, :count] = system[:count, count:].T
-    weights = np.linalg.solve(system, np.vstack([target, np.zeros((3, 2))]))
-    affine = np.column_stack([np.ones(len(points)), points])
-    return np.asarray(_bending(points, source) @ weights[:count] + affine @ weights[count:])
+def perspective_map(places: Tensor, corners: Tensor) -> Tensor:
+    """The same for four corners: top left, top right, bottom right, bottom left (N×4×2)."""
+    square = corners.new_tensor(_CORNERS).expand_as(corners)
+    matrix: Tensor = get_perspective_transform(corners, square)
+    moved = F.pad(places, (0, 1), value=1.0) @ matrix.transpose(1, 2)
+    return moved[..., :2] / moved[..., 2:]
 
 
-def _bending(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """U(r) = r² log r² between every two of M×2 and N×2 points; 0 at r = 0."""
-    squared = ((a[:, None] - b[None]) ** 2).sum(axis=2)
-    return np.asarray(squared * np.log(np.where(squared > 0, squared, 1)))
+def thin_plate_map(places: Tensor, targets: Tensor) -> Tensor:
+    """The same for nine points, three by three row by row (N×9×2), by a thin-plate spline.
+
+    The spline (Bookstein, PAMI 1989) is solved from target to source, which gives the place to
+    read from directly.
+    """
+    sources = targets.new_tensor(_GRID).expand_as(targets)
+    kernel, affine = get_tps_transform(targets, sources)
+    return warp_points_tps(places, sources, kernel, affine)
 
 
-def motion_blur(alpha: FloatMatte, length: float, angle: float) -> FloatMatte:
-    """Smear a matte along a line.
+def resample(alpha: Tensor, places: Tensor) -> Tensor:
+    """Read N×1×H×W mattes where N×M×2 places say, one for each of :func:`lattice`.
+
+    Outside, the matte's edge goes on.
+    """
+    height, width = alpha.shape[-2:]
+    rows, columns = (side // _LATTICE + 2 for side in (height, width))
+    field = send(places * 2 - 1, alpha.device).view(-1, rows, columns, 2).permute(0, 3, 1, 2)
+    grid = F.interpolate(field, (height, width), mode="bilinear", align_corners=True)
+    return _read(alpha, grid.permute(0, 2, 3, 1))
+
+
+def motion_blur(mattes: Tensor, length: Tensor, angle: Tensor) -> Tensor:
+    """Smear N×1×H×W mattes along lines.
+
+    The mean over evenly spaced places along the line is built by halving: the mean of two shifted
+    copies, over and over.
 
     Args:
-        alpha: H×W float32.
-        length: of the line, in pixels; up to 1 changes nothing.
-        angle: of the line, in degrees from the x axis.
+        mattes: float32, on any device.
+        length: N on the CPU, of the lines, in pixels.
+        angle: N on the CPU, of the lines, in degrees from the x axis.
     """
-    if length <= 1:
-        return alpha
-    radius = int(np.ceil(length / 2))
-    kernel = np.zeros((2 * radius + 1, 2 * radius + 1), np.float32)
-    # Lay the line's points down bilinearly: smooth at every angle, as cv2.line is not.
-    along = np.linspace(-(length - 1) / 2, (length - 1) / 2, 4 * radius + 1)
-    x = radius + along * np.cos(np.deg2rad(angle))
-    y = radius + along * np.sin(np.deg2rad(angle))
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        share = (1 - np.abs(x - left - dx)) * (1 - np.abs(y - top - dy))
-        inside = share > 0
-        np.add.at(kernel, ((top + dy)[inside], (left + dx)[inside]), share[inside])
-    kernel /= kernel.sum()
-    return _float(cv2.filter2D(alpha, -1, kernel, borderType=cv2.BORDER_REPLICATE))
+    height, width = mattes.shape[-2:]
+    radians = angle * (math.pi / 180)
+    line = torch.stack([length * radians.cos() / width, length * radians.sin() / height], dim=1)
+    still = torch.eye(2, 3, device=mattes.device)[None]
+    grid = F.affine_grid(still, [1, 1, height, width], align_corners=False)
+    for halving in range(1, _HALVINGS + 1):
+        # A quarter of the line first; grids count from -1 to 1.
+        step = send(line * 0.5**halving, mattes.device)[:, None, None]
+        mattes = (_read(mattes, grid + step) + _read(mattes, grid - step)) / 2
+    return mattes
 
 
-def _float(array: NDArray[np.generic]) -> FloatMatte:
-    return np.asarray(array, np.float32)
+def _read(mattes: Tensor, grid: Tensor) -> Tensor:
+    return F.grid_sample(mattes, grid, padding_mode="border", align_corners=False)

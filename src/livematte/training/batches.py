@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from livematte.data.augment import Augmenter, Batch
+from livematte.data.augment import Augmenter, Batch, send
 from livematte.data.composite import composite
-from livematte.data.priors import PriorConfig, make_prior
+from livematte.data.priors import PriorConfig, make_priors
 from livematte.training.recipe import Recipe, Stage
 from livematte.training.store import PictureStore
 
-__all__ = ["BatchMaker", "TrainingBatch", "distorted_priors", "seed_step"]
+__all__ = ["BatchMaker", "TrainingBatch", "seed_step"]
 
 
 @dataclass(frozen=True)
@@ -49,70 +48,52 @@ class BatchMaker:
     def __init__(self, store: PictureStore, recipe: Recipe) -> None:
         self.store = store
         self.recipe = recipe
+        self._priors = PriorConfig(empty=1 - recipe.data.prior_p)
 
     def __call__(self, stage: Stage) -> TrainingBatch:
         """Make one batch for a stage; draws from torch's global generator."""
         store = self.store
         augmenter = Augmenter(self.recipe.augment, stage.size)
         drawn = torch.multinomial(store.weights, stage.batch_size, replacement=True)
-        index = drawn.to(store.images.device)
+        index = send(drawn, store.images.device)
         batch = augmenter.geometry(
             store.images[index],
             store.alpha[index],
             store.ignore[index],
-            store.aspect[index],
-            store.hard[index],
+            store.aspect[drawn],
+            store.hard[drawn],
         )
         if len(store.backgrounds):
-            batch = self._with_backgrounds(batch, store.cutout[index], augmenter)
+            batch = self._with_backgrounds(batch, store.cutout[drawn], augmenter)
         wants_plain = stage.loss.consistency > 0
         return TrainingBatch(
             plain=batch.image if wants_plain else None,
             image=augmenter.texture(batch.image),
             alpha=batch.alpha,
             valid=(~batch.ignore).float(),
-            prior=self._priors(batch.alpha) if self.recipe.prior else None,
+            prior=make_priors(batch.alpha, self._priors) if self.recipe.prior else None,
         )
 
     def _with_backgrounds(self, batch: Batch, cutout: Tensor, augmenter: Augmenter) -> Batch:
         """Put cut-outs in front of rooms, and leave some rooms empty."""
-        n, device = len(cutout), cutout.device
-        empty = torch.rand(n, device=device) < self.recipe.data.negatives
-        changed = cutout | empty
-        count = int(changed.sum())
-        if not count:
+        store, device = self.store, batch.image.device
+        empty = torch.rand(len(cutout)) < self.recipe.data.negatives
+        changed = (cutout | empty).nonzero()[:, 0]
+        if not len(changed):
             return batch
-        store = self.store
-        room = torch.randint(len(store.backgrounds), (count,), device=device)
-        pictures = store.backgrounds[room]
+        room = torch.randint(len(store.backgrounds), (len(changed),))
+        pictures = store.backgrounds[send(room, device)]
         blank = torch.zeros_like(pictures[:, :1])
+        hard = torch.ones(len(changed), dtype=torch.bool)
         rooms = augmenter.geometry(
-            pictures,
-            blank,
-            blank.bool(),
-            store.background_aspect[room],
-            torch.ones(count, dtype=torch.bool, device=device),
+            pictures, blank, blank.bool(), store.background_aspect[room], hard
         )
-        people = Batch(batch.image[changed], batch.alpha[changed], batch.ignore[changed])
+        index = send(changed, device)
+        people = Batch(batch.image[index], batch.alpha[index], batch.ignore[index])
         made = composite(people, rooms.image)
-        alone = empty[changed].view(-1, 1, 1, 1)
-        image, alpha, ignore = batch.image.clone(), batch.alpha.clone(), batch.ignore.clone()
-        image[changed] = torch.where(alone, rooms.image, made.image)
-        alpha[changed] = torch.where(alone, torch.zeros_like(made.alpha), made.alpha)
-        ignore[changed] = made.ignore & ~alone
-        return Batch(image, alpha, ignore)
-
-    def _priors(self, alpha: Tensor) -> Tensor:
-        seed = int(torch.randint(2**31, ()))
-        return distorted_priors(alpha, seed=seed, empty=1 - self.recipe.data.prior_p)
-
-
-def distorted_priors(alpha: Tensor, *, seed: int, empty: float) -> Tensor:
-    """A plausible last matte for each of N×1×H×W mattes, or none with probability ``empty``.
-
-    Warped one by one on the CPU; see :mod:`livematte.data.priors`.
-    """
-    rng = np.random.default_rng(seed)
-    config = PriorConfig(empty=empty)
-    mattes = [make_prior(matte, rng, config) for matte in alpha[:, 0].cpu().numpy()]
-    return torch.from_numpy(np.stack(mattes)[:, None]).to(alpha)
+        alone = send(empty[changed].view(-1, 1, 1, 1), device)
+        return Batch(
+            batch.image.index_copy(0, index, torch.where(alone, rooms.image, made.image)),
+            batch.alpha.index_copy(0, index, made.alpha * ~alone),
+            batch.ignore.index_copy(0, index, made.ignore & ~alone),
+        )

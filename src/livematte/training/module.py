@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric
 
+from livematte.data.priors import PriorConfig, make_priors
 from livematte.errors import TrainingError, UsageError
 from livematte.networks.base import Network
 from livematte.networks.mobilenet_v2 import MobileNetV2
 from livematte.training import losses
-from livematte.training.batches import BatchMaker, distorted_priors, seed_step
+from livematte.training.batches import BatchMaker, seed_step
 from livematte.training.objective import compute_losses
 from livematte.training.optimisers import make_optimiser, make_plateau, rate_at
 from livematte.training.recipe import Recipe, Stage
@@ -99,8 +100,13 @@ class MattingModule(lightning.LightningModule):
         """What a prior network is scored with: nothing before, and a distorted last matte."""
         if not self.recipe.prior:
             return [None]
+        generator, config = torch.Generator().manual_seed(0), PriorConfig(empty=0.0)
         alpha = self.validation_store.alpha.float() / 255
-        return [torch.zeros_like(alpha), distorted_priors(alpha, seed=0, empty=0.0)]
+        made = torch.empty_like(alpha)
+        for first in range(0, len(alpha), VALIDATION_BATCH):
+            some = slice(first, first + VALIDATION_BATCH)
+            made[some] = make_priors(alpha[some], config, generator)
+        return [torch.zeros_like(alpha), made]
 
     def train_dataloader(self) -> DataLoader[int]:
         """Counts the steps of the current epoch."""

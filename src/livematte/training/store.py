@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from livematte.transforms import resize
 
 __all__ = ["PictureStore", "load_training", "load_validation"]
 
+MOST_READERS = 16
+
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 
@@ -28,6 +32,9 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class PictureStore:
     """N pictures of one stored size S×S (or H×W).
+
+    Pictures and masks may lie on a device; what is known of each stays on the CPU, where batches
+    are drawn.
 
     Attributes:
         images: N×3×S×S uint8 RGB, stretched to a square.
@@ -38,7 +45,7 @@ class PictureStore:
         sets: set of each picture, an index into ``names``.
         names: names of the sets.
         cutout: N bool, pictures that only serve as cut-outs.
-        weights: N float32, how often each is drawn; stays on the CPU, where batches are drawn.
+        weights: N float32, how often each is drawn.
         backgrounds: M×3×S×S uint8 RGB, pictures without people.
         background_aspect: M float32.
     """
@@ -64,12 +71,13 @@ class PictureStore:
 
     def to(self, device: torch.device) -> PictureStore:
         """The same pictures on a device."""
-        tensors = {
-            name: value.to(device)
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor) and name != "weights"
-        }
-        return replace(self, **tensors)  # type: ignore[arg-type]
+        return replace(
+            self,
+            images=self.images.to(device),
+            alpha=self.alpha.to(device),
+            ignore=self.ignore.to(device),
+            backgrounds=self.backgrounds.to(device),
+        )
 
 
 def _open_sets(
@@ -127,24 +135,32 @@ def _load(
     upper_body: Sequence[str],
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Read every sample of every part into tensors of the stored size."""
-    total = sum(len(part) for _, part in parts)
+    """Read every sample of every part into tensors of the stored size.
+
+    Decoders let other threads run, so a pool of them reads; each writes into its picture's place.
+    """
+    places = [(number, at) for number, (_, part) in enumerate(parts) for at in range(len(part))]
+    total = len(places)
     images = np.empty((total, 3, *size), np.uint8)
     alpha = np.empty((total, 1, *size), np.uint8)
     ignore = np.empty((total, 1, *size), bool)
     aspect, hard, sets = np.empty(total, np.float32), np.empty(total, bool), np.empty(total, int)
-    index = 0
-    for number, (name, part) in enumerate(parts):
-        for position in range(len(part)):
-            sample = part.load(position)
-            if name in upper_body:
-                sample = _upper_half(sample)
-            images[index], alpha[index], ignore[index] = _stretch(sample, size)
-            height, width = sample.alpha.shape
-            aspect[index], hard[index], sets[index] = width / height, not sample.soft, number
-            index += 1
+
+    def read(index: int) -> None:
+        number, at = places[index]
+        name, part = parts[number]
+        sample = part.load(at)
+        if name in upper_body:
+            sample = _upper_half(sample)
+        images[index], alpha[index], ignore[index] = _stretch(sample, size)
+        height, width = sample.alpha.shape
+        aspect[index], hard[index], sets[index] = width / height, not sample.soft, number
+
+    with ThreadPoolExecutor(min(MOST_READERS, os.cpu_count() or 1)) as pool:
+        # In order, so that of several bad files always the same one is named.
+        for done, _ in enumerate(pool.map(read, range(total)), 1):
             if progress is not None:
-                progress(index, total)
+                progress(done, total)
     arrays = (images, alpha, ignore, aspect, hard, sets)
     tensors = [torch.from_numpy(array) for array in arrays]
     return tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], tensors[5]
