@@ -13,8 +13,10 @@ from livematte.data.augment import AugmentConfig, Augmenter, Batch, affine_matri
 from livematte.data.composite import composite
 from livematte.data.datasets import open_dataset
 from livematte.errors import InputError
+from livematte.networks.base import Network, NetworkOutput
 from livematte.training.batches import BatchMaker, TrainingBatch, seed_step
-from livematte.training.recipe import Recipe
+from livematte.training.objective import compute_losses
+from livematte.training.recipe import LossConfig, Recipe
 from livematte.training.store import load_training
 
 
@@ -71,6 +73,52 @@ def test_reading_keeps_the_order_and_names_the_first_bad_file(
         (folder / "images" / f"{name}.png").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"03\.png"):
         load_training(folder, tiny.data)
+
+
+def test_the_moment_before_is_the_same_picture_a_little_moved(
+    composites: Path, still: Recipe
+) -> None:
+    alone = replace(still, prior=True)
+    store = load_training(composites, still.data)
+    recipe = replace(alone, data=replace(still.data, prior_own=1.0, prior_cut=0.0))
+    batch = draw(BatchMaker(store, recipe), recipe, 1, 0, 0)
+    before = batch.before
+    assert before is not None
+    assert before.own.all()
+    assert not before.cut.any()
+    moved = (before.alpha != batch.alpha).flatten(1).float().mean(dim=1)
+    assert (moved > 0).all()
+    assert (moved < 0.25).all()
+    assert torch.equal(batch.image, draw(BatchMaker(store, alone), alone, 1, 0, 0).image)
+
+
+def test_own_answers_become_priors_and_a_cut_brings_anothers(
+    composites: Path, still: Recipe
+) -> None:
+    seen: list[torch.Tensor | None] = []
+
+    class Brightness(Network):
+        """Answers with the picture's mean brightness, and notes its priors."""
+
+        default_size = (64, 64)
+
+        def forward(self, image: torch.Tensor, prior: torch.Tensor | None = None) -> NetworkOutput:
+            seen.append(prior)
+            return NetworkOutput(image.mean(dim=1, keepdim=True))
+
+    config = LossConfig(cross_entropy=0.0, steady=1.0)
+    for cut in (0.0, 1.0):
+        data = replace(still.data, prior_own=1.0, prior_cut=cut)
+        stage = replace(still.stages[0], loss=config)
+        recipe = replace(still, prior=True, data=data, stages=(stage,))
+        batch = draw(BatchMaker(load_training(composites, data), recipe), recipe, 1, 0, 0)
+        assert batch.before is not None
+        seen.clear()
+        parts = compute_losses(Brightness(prior=True), batch, config, None)
+        last = torch.sigmoid(batch.before.image.mean(dim=1, keepdim=True))
+        assert torch.equal(seen[0], batch.before.prior)
+        assert torch.equal(seen[1], last.roll(1, dims=0) if cut else last)
+        assert (float(parts["steady"]) == 0.0) == bool(cut)
 
 
 def test_prior_networks_get_a_prior_of_the_matte(composites: Path, tiny: Recipe) -> None:

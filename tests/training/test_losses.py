@@ -125,3 +125,14 @@ def test_outlines_beside_void_do_not_count() -> None:
     assert away[0, 0, 0].tolist() == [1, 1, 1, 0, 0, 0, 0, 1]
     wrong = torch.full((1, 1, 8, 8), 20.0)
     assert losses.boundary_cross_entropy(wrong, alpha, valid, 3).item() == 0
+
+
+def test_steadiness_is_the_change_that_was_not_there() -> None:
+    valid = torch.ones(1, 1, 2, 2)
+    last, truth = torch.full_like(valid, 0.5), torch.zeros_like(valid)
+    still = losses.steadiness(torch.zeros_like(valid), truth, valid, last, truth)
+    assert float(still) == pytest.approx(0.0)
+    jumped = losses.steadiness(torch.full_like(valid, 9.0), truth, valid, last, truth)
+    assert float(jumped) == pytest.approx(0.5, abs=1e-3)
+    followed = losses.steadiness(torch.full_like(valid, 9.0), truth + 0.5, valid, last, truth)
+    assert float(followed) == pytest.approx(0.0, abs=1e-3)

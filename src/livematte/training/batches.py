@@ -5,7 +5,7 @@ No state is kept between steps, so nothing about the data needs saving in a chec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,7 +16,29 @@ from livematte.data.priors import PriorConfig, make_priors
 from livematte.training.recipe import Recipe, Stage
 from livematte.training.store import PictureStore
 
-__all__ = ["BatchMaker", "TrainingBatch", "seed_step"]
+__all__ = ["BatchMaker", "Moment", "TrainingBatch", "seed_step"]
+
+SENSOR_NOISE = 0.02
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The moment before a batch: the same pictures, every layer moved a little, another noise.
+
+    Attributes:
+        image: N×3×H×W.
+        alpha, valid: N×1×H×W, as of the batch.
+        prior: N×1×H×W, what the network remembered then.
+        own: N×1×1×1 bool, whose prior shall be the network's own answer to this moment.
+        cut: N×1×1×1 bool, whose prior shall be the answer to another picture of the batch.
+    """
+
+    image: Tensor
+    alpha: Tensor
+    valid: Tensor
+    prior: Tensor
+    own: Tensor
+    cut: Tensor
 
 
 @dataclass(frozen=True)
@@ -28,6 +50,7 @@ class TrainingBatch:
         image: N×3×H×W, with texture augmentation.
         alpha, valid: N×1×H×W; ``valid`` is 1 where the truth is known.
         prior: N×1×H×W distorted or empty last matte, for networks that take one.
+        before: what own answers are made from; None when the recipe wants none.
     """
 
     plain: Tensor | None
@@ -35,6 +58,7 @@ class TrainingBatch:
     alpha: Tensor
     valid: Tensor
     prior: Tensor | None
+    before: Moment | None = None
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
@@ -52,8 +76,34 @@ class BatchMaker:
 
     def __call__(self, stage: Stage) -> TrainingBatch:
         """Make one batch for a stage; draws from torch's global generator."""
+        beginning = torch.get_rng_state()
+        now = self._make(stage, Augmenter(self.recipe.augment, stage.size))
+        if now.prior is None or not self.recipe.data.prior_own:
+            return now
+        return replace(now, before=self._before(stage, beginning))
+
+    def _before(self, stage: Stage, beginning: Tensor) -> Moment:
+        """The batch that was drawn from ``beginning`` on, a moment earlier."""
+        own, cut = torch.rand(2, stage.batch_size, 1, 1, 1)
+        motion = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        end = torch.get_rng_state()
+        torch.set_rng_state(beginning)
+        then = self._make(stage, Augmenter(self.recipe.augment, stage.size, motion=motion))
+        torch.set_rng_state(end)
+        assert then.prior is not None
+        noise = torch.randn_like(then.image) * SENSOR_NOISE
+        data, device = self.recipe.data, then.image.device
+        return Moment(
+            image=(then.image + noise).clamp(0, 1),
+            alpha=then.alpha,
+            valid=then.valid,
+            prior=then.prior,
+            own=send(own < data.prior_own, device),
+            cut=send(cut < data.prior_cut, device),
+        )
+
+    def _make(self, stage: Stage, augmenter: Augmenter) -> TrainingBatch:
         store = self.store
-        augmenter = Augmenter(self.recipe.augment, stage.size)
         drawn = torch.multinomial(store.weights, stage.batch_size, replacement=True)
         index = send(drawn, store.images.device)
         batch = augmenter.geometry(

@@ -26,6 +26,7 @@ __all__ = [
     "l1",
     "laplacian",
     "masked_mean",
+    "steadiness",
 ]
 
 
@@ -131,6 +132,17 @@ def dice(logit: Tensor, alpha: Tensor, valid: Tensor) -> Tensor:
 def l1(logit: Tensor, alpha: Tensor, valid: Tensor) -> Tensor:
     """Mean absolute difference of the mattes."""
     return masked_mean((torch.sigmoid(logit) - alpha).abs(), valid)
+
+
+def steadiness(
+    logit: Tensor, alpha: Tensor, valid: Tensor, last: Tensor, last_alpha: Tensor
+) -> Tensor:
+    """Mean absolute difference between the matte's change since the last frame and the true one.
+
+    ``last`` is the last matte itself, not its logit. The L1 form of dtSSD (Erofeev et al., 2015).
+    """
+    change = torch.sigmoid(logit) - last
+    return masked_mean((change - (alpha - last_alpha)).abs(), valid)
 
 
 def laplacian(logit: Tensor, alpha: Tensor, valid: Tensor, levels: int = 5) -> Tensor:

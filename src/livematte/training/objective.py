@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,7 +20,10 @@ EDGE_REACH = 5  # pixels: an edge target is 4 wide
 
 
 def compute_losses(
-    network: Network, batch: TrainingBatch, config: LossConfig, teacher: Network | None
+    network: Callable[..., NetworkOutput],
+    batch: TrainingBatch,
+    config: LossConfig,
+    teacher: Network | None,
 ) -> dict[str, Tensor]:
     """Run the network on a batch and score it.
 
@@ -26,11 +31,12 @@ def compute_losses(
         Each loss with its weight applied, by its name in :class:`LossConfig`; their sum is what
         is minimised.
     """
-    output = network(batch.image, batch.prior)
-    plain = network(batch.plain, batch.prior).mask if batch.plain is not None else None
+    last, prior = _remember(network, batch)
+    output = network(batch.image, prior)
+    plain = network(batch.plain, prior).mask if batch.plain is not None else None
     goal = None
     if teacher is not None and config.distillation:
-        goal = teacher(batch.image, batch.prior if teacher.prior else None).mask
+        goal = teacher(batch.image, prior if teacher.prior else None).mask
     with torch.autocast(batch.image.device.type, enabled=False):
         found = _score(_in_float(output), batch, config)
         if plain is not None:
@@ -41,9 +47,35 @@ def compute_losses(
         if goal is not None:
             distance = losses.distillation(output.mask.float(), goal.float(), batch.valid)
             found["distillation"] = config.distillation * distance
+        if config.steady and last is not None and batch.before is not None:
+            found["steady"] = config.steady * _steadiness(output.mask.float(), last, batch)
     if not found:
         raise UsageError("a stage's losses all have weight 0; there is nothing to learn from")
     return found
+
+
+def _remember(
+    network: Callable[..., NetworkOutput], batch: TrainingBatch
+) -> tuple[Tensor | None, Tensor | None]:
+    """The network's matte of the moment before, and the prior that it is to see now.
+
+    Nothing is learnt through that matte. After a cut it is one of another picture.
+    """
+    before = batch.before
+    if before is None or batch.prior is None:
+        return None, batch.prior
+    with torch.no_grad():
+        last = torch.sigmoid(network(before.image, before.prior).mask.float())
+    seen = torch.where(before.cut, last.roll(1, dims=0), last)
+    return last, torch.where(before.own, seen, batch.prior)
+
+
+def _steadiness(mask: Tensor, last: Tensor, batch: TrainingBatch) -> Tensor:
+    """The steadiness loss over the pictures that follow their own last matte."""
+    before = batch.before
+    assert before is not None
+    known = batch.valid * before.valid * (before.own & ~before.cut)
+    return losses.steadiness(mask, batch.alpha, known, last, before.alpha)
 
 
 def _score(output: NetworkOutput, batch: TrainingBatch, config: LossConfig) -> dict[str, Tensor]:

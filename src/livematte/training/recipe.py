@@ -44,6 +44,8 @@ class LossConfig:
         coarse: cross-entropy of the encoder's own low-resolution answer, with its band
             (``coarse_kernel``).
         distillation: KL divergence from a teacher's matte.
+        steady: how far the matte's change since the moment before is from the true change; needs
+            :attr:`DataConfig.prior_own`.
     """
 
     cross_entropy: float = 1.0
@@ -57,6 +59,7 @@ class LossConfig:
     coarse: float = 0.0
     coarse_kernel: int = 5
     distillation: float = 0.0
+    steady: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("boundary_kernel", "coarse_kernel"):
@@ -145,6 +148,9 @@ class DataConfig:
         validate: sets that are scored after each epoch; empty takes all that are left.
         epoch: pictures drawn in an epoch; 0 draws as many as there are.
         prior_p: chance that a prior network sees a distorted matte rather than an empty one.
+        prior_own: chance that it sees its own answer to a moment before instead, when person and
+            room had each moved a little and the noise was another.
+        prior_cut: chance that this answer is one to another picture, as after a scene cut.
     """
 
     stored_size: int = 320
@@ -156,6 +162,8 @@ class DataConfig:
     validate: tuple[str, ...] = ()
     epoch: int = 0
     prior_p: float = 0.5
+    prior_own: float = 0.0
+    prior_cut: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,7 @@ class Recipe:
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         ema: decay of the averaged weights that are validated and shipped; 0 turns it off.
         clip: largest gradient norm; 0 turns it off.
+        compile: compile the network on CUDA devices: a minute or two, for faster steps after.
     """
 
     name: str
@@ -185,6 +194,7 @@ class Recipe:
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     ema: float = 0.0
     clip: float = 0.0
+    compile: bool = False
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     data: DataConfig = DataConfig()
@@ -192,6 +202,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         distils = any(stage.loss.distillation > 0 for stage in self.stages)
+        steady = any(stage.loss.steady > 0 for stage in self.stages)
+        remembers = self.prior and self.data.prior_own > 0
         frozen = any(stage.freezes and stage.epochs for stage in self.stages)
         for wrong, remedy in (
             (not self.stages, "a recipe needs at least one stage"),
@@ -202,6 +214,7 @@ class Recipe:
                 "a frozen encoder needs pretrained weights; give "
                 "pretrained, or set the stage's epochs to 0",
             ),
+            (steady and not remembers, "loss.steady needs prior: true and data.prior_own"),
             (
                 self.data.negatives > 0 and not self.data.backgrounds,
                 "data.negatives needs data.backgrounds",
