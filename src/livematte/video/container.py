@@ -1,0 +1,323 @@
+"""Frames out of anything that FFmpeg reads: files, pipes, network streams, cameras."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from livematte.errors import InputError, UsageError
+from livematte.video.colours import Turn, is_hdr, to_rgb, turn_of
+from livematte.video.deinterlace import Deinterlacer
+from livematte.video.fitting import fit_into
+from livematte.video.frames import Frame, SourceInfo
+from livematte.video.inputs import Opening, open_container, reason_of
+from livematte.video.sound import Sound
+
+__all__ = ["ContainerSource"]
+
+_log = logging.getLogger(__name__)
+
+_GUESSED_RATE = Fraction(30)
+_MOST_PIXELS = 8192 * 8192
+_PATIENCE = 0.2  # seconds for which a closing thread waits for the reading one
+_TOLERATED, _TOLERATED_SHARE = Fraction(2), Fraction(1, 20)  # by which a promised end is missed
+_SOUND_AHEAD = 10  # seconds of pictures after the end in which sound before it may still come
+
+
+class ContainerSource:
+    """The first video stream of a container, upright, in RGB, with its time stamps.
+
+    Interlaced pictures are woven into whole ones (bwdif). What is broken is left out, counted and
+    told once at the end. A picture of another size than the first is fitted into that size.
+    """
+
+    def __init__(
+        self,
+        opening: Opening,
+        *,
+        start: Fraction = Fraction(0),
+        duration: Fraction | None = None,
+        threads: int = 0,
+    ) -> None:
+        """
+        Args:
+            opening: what to open.
+            start: seconds to leave out at the beginning.
+            duration: seconds to read; None: all.
+            threads: of the decoder; 0 leaves the choice to it.
+
+        Raises:
+            InputError: it cannot be opened, or holds no pictures.
+            UsageError: a start or duration that cannot be.
+        """
+        if start < 0 or (duration is not None and duration <= 0):
+            raise UsageError("a start lies at 0 seconds or later, and a duration is above 0")
+        if opening.live and start:
+            raise UsageError(f"{opening.name}: a live source has no start to skip to")
+        self._opening = opening
+        self._name = opening.name
+        self._closed = False
+        self._reading = threading.Lock()
+        self._container = open_container(opening)
+        try:
+            self._stream = self._video_stream(threads)
+            self._origin = self._find_origin() + start
+            self._start, self._duration = start, duration
+            if start:
+                self._seek(start)
+            self.sound = self._find_sound()
+            self._packets = self._demux()
+            self._first = self._decode_first()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known beforehand, checked against the first frame."""
+        return self._info
+
+    def __iter__(self) -> Iterator[Frame]:
+        base, last = self._info.time_base, -1
+        for number, (image, seconds) in enumerate(self._images()):
+            last = max(round(seconds / base), last + 1)
+            yield Frame(image, last, base, number, time.perf_counter())
+        if not self._closed:
+            self._tell()
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self._closed = True
+        # FFmpeg must not lose the container while it reads; then the reader closes it.
+        if self._reading.acquire(timeout=_PATIENCE):
+            self._container.close()
+            self._reading.release()
+
+    # Opening
+
+    def _video_stream(self, threads: int) -> VideoStream:
+        for stream in self._container.streams.video:
+            cover = stream.disposition & av.stream.Disposition.attached_pic
+            if not cover:
+                stream.thread_type = "AUTO" if not self._opening.live else "SLICE"
+                stream.thread_count = threads
+                return stream
+        raise InputError(f"{self._name}: has no pictures, only sound; give a video")
+
+    def _find_origin(self) -> Fraction:
+        """Seconds at which the file begins; pictures and sound keep their distance to it."""
+        if self._container.start_time is None or self._opening.live:
+            start, base = self._stream.start_time, self._stream.time_base
+            return Fraction(0) if start is None or base is None else start * base
+        return Fraction(self._container.start_time, av.time_base)
+
+    def _seek(self, start: Fraction) -> None:
+        total = self._container.duration
+        if total is not None and start >= Fraction(total, av.time_base):
+            seconds = total / av.time_base
+            raise InputError(f"{self._name}: lasts {seconds:.2f} s, so nothing starts at {start} s")
+        try:
+            self._container.seek(int(self._origin * av.time_base), backward=True)
+        except av.error.FFmpegError:
+            _log.info("%s: cannot be searched; reading from its beginning", self._name)
+
+    def _find_sound(self) -> Sound | None:
+        streams = self._container.streams.audio
+        if not streams:
+            return None
+        end = None if self._duration is None else self._origin + self._duration
+        return Sound(streams[0], self._origin, end)
+
+    def _decode_first(self) -> tuple[NDArray[np.uint8], Fraction]:
+        """The first frame, from which the rest of what ``info`` tells comes."""
+        self._skipped = self._resized = 0
+        self._broken: str | None = None
+        self._turn: Turn | None = None
+        self._transposed = self._cut = False
+        self._converter = VideoReformatter()
+        self._deinterlacer = Deinterlacer()
+        self._size: tuple[int, int] | None = None
+        self._clock: Fraction | None = None
+        stream = self._stream
+        rate = stream.average_rate or stream.guessed_rate or _GUESSED_RATE
+        self._rate = rate if 1 <= rate <= 1000 else _GUESSED_RATE
+        self._decoded = self._in_range()
+        first = next(self._decoded, None)
+        if first is None:
+            reason = f" ({self._broken})" if self._broken else ""
+            where = f" from {float(self._start):g} s on" if self._start else ""
+            raise InputError(
+                f"{self._name}: holds no picture that can be decoded{where}{reason}; "
+                "copy or export it again"
+            )
+        height, width = first[0].shape[:2]
+        left = self._seconds_left()
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        self._info = SourceInfo(
+            name=self._name,
+            width=width,
+            height=height,
+            rate=self._rate,
+            time_base=stream.time_base or 1 / self._rate,
+            frames=None if left is None else max(round(left * self._rate), 1),
+            live=self._opening.live,
+            aspect=1 / aspect if self._transposed else aspect,
+        )
+        return first
+
+    def _seconds_left(self) -> Fraction | None:
+        """How long the part to read is, as far as the file tells."""
+        total = self._container.duration
+        if total is None or self._opening.live:
+            return self._duration
+        left = max(Fraction(total, av.time_base) - self._start, Fraction(0))
+        return left if self._duration is None else min(left, self._duration)
+
+    # Reading
+
+    def _images(self) -> Iterator[tuple[NDArray[np.uint8], Fraction]]:
+        yield self._first
+        yield from self._decoded
+
+    def _in_range(self) -> Iterator[tuple[NDArray[np.uint8], Fraction]]:
+        """Upright pictures and their seconds since the start."""
+        for frame in self._frames():
+            seconds = self._seconds(frame)
+            if seconds < 0:
+                continue
+            if self._duration is not None and seconds >= self._duration:
+                self._drain_sound()
+                return
+            yield self._upright(frame), seconds
+
+    def _seconds(self, frame: VideoFrame) -> Fraction:
+        """Since the start; a frame without a stamp follows the one before at the usual rate."""
+        if frame.pts is not None and frame.time_base is not None:
+            if self._clock is None and self._opening.live:
+                # A stream that is joined midway counts from when it began.
+                self._origin = frame.pts * frame.time_base
+                if self.sound is not None:
+                    self.sound.origin = self._origin
+            self._clock = frame.pts * frame.time_base - self._origin
+        else:
+            self._clock = Fraction(0) if self._clock is None else self._clock + 1 / self._rate
+        return self._clock
+
+    def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        if self._turn is None:
+            if is_hdr(frame):
+                _log.warning(
+                    "%s: is HDR; its colours are taken as they are and will look dull", self._name
+                )
+            self._turn = turn_of(frame)
+            self._transposed = self._turn[0]
+        if frame.width * frame.height > _MOST_PIXELS:
+            raise InputError(
+                f"{self._name}: pictures of {frame.width}×{frame.height} are too large; scale the "
+                "video down"
+            )
+        image = to_rgb(frame, self._converter, self._turn)
+        if self._size is None:
+            self._size = image.shape[:2]
+        if image.shape[:2] != self._size:
+            if not self._resized:
+                _log.warning(
+                    "%s: changes from %d×%d to %d×%d; fitted into the first size",
+                    self._name,
+                    *self._size[::-1],
+                    *image.shape[1::-1],
+                )
+            self._resized += 1
+            image = fit_into(image, *self._size)
+        return image
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        for packet in self._packets:
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError as error:
+                self._skipped += 1
+                self._broken = reason_of(error)
+                continue
+            for frame in decoded:
+                yield from self._deinterlacer.push(frame)
+        if self._cut:  # what the decoder still holds, for want of a regular end
+            for frame in self._stream.decode(None):
+                yield from self._deinterlacer.push(frame)
+        yield from self._deinterlacer.flush()
+
+    def _demux(self) -> Iterator[Packet[VideoStream]]:
+        """The pictures' packets; those of the sound are put aside on the way."""
+        streams = [self._stream] if self.sound is None else [self._stream, self.sound.stream]
+        packets = self._container.demux(*streams)
+        while (packet := self._next(packets)) is not None:
+            if packet.stream is self._stream:
+                yield packet
+            elif self.sound is not None:
+                self.sound.put(packet)
+
+    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        with self._reading:
+            try:
+                return None if self._closed else next(packets, None)
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                if not self._closed:
+                    self._read_failed(error)
+                return None
+            finally:
+                if self._closed:
+                    self._container.close()
+
+    def _read_failed(self, error: Exception) -> None:
+        """A file is kept as far as it goes; a stream that stalls is an error."""
+        timed_out = isinstance(error, av.error.ExitError | TimeoutError)
+        if timed_out:
+            raise InputError(
+                f"{self._name}: sent nothing for {self._opening.timeout:g} s; check the sender and "
+                "the network"
+            ) from error
+        self._cut = True
+        self._skipped += 1
+        self._broken = reason_of(error)
+
+    def _drain_sound(self) -> None:
+        """Read on until the sound has reached the end too."""
+        if self.sound is None or self._opening.live:
+            return
+        packets = self._container.demux(self._stream, self.sound.stream)
+        while (packet := self._next(packets)) is not None:
+            if packet.stream is self.sound.stream:
+                if not self.sound.put(packet):
+                    return
+            elif packet.dts is not None and packet.time_base is not None:
+                late = packet.dts * packet.time_base - self._origin
+                if self._duration is not None and late > self._duration + _SOUND_AHEAD:
+                    return
+
+    def _tell(self) -> None:
+        expected = self._seconds_left()
+        if expected is not None and self._clock is not None and self._duration is None:
+            missing = expected - self._clock
+            if missing > max(_TOLERATED, expected * _TOLERATED_SHARE):
+                _log.warning(
+                    "%s: ends %.1f s before the end that it promises; it was cut short",
+                    self._name,
+                    missing,
+                )
+        if self._skipped:
+            _log.warning(
+                "%s: %d broken parts were left out (%s)", self._name, self._skipped, self._broken
+            )
