@@ -103,14 +103,33 @@ def test_resume_equals_no_interruption(
         assert torch.equal(value, second[key]), key
 
 
-def test_time_is_up_at_the_end_of_an_epoch_and_counts_anew(
+def test_time_is_up_before_the_epoch_that_would_pass_it_and_counts_anew(
     composites: Path, tiny: Recipe, tmp_path: Path
 ) -> None:
-    config = RunConfig(composites, tmp_path, accelerator="cpu", devices="1", max_minutes=1.5)
-    train(tiny, config, clock=itertools.count(step=60).__next__)
+    config = RunConfig(composites, tmp_path, accelerator="cpu", devices="1", max_minutes=3.5)
+    # A minute from the start to the first epoch, and a minute for each epoch.
+    result = train(tiny, config, clock=itertools.count(step=60).__next__)
     assert read_column(tmp_path, "epoch") == ["0", "1"]
-    train(tiny, replace(config, resume=True), clock=itertools.count(step=60).__next__)
+    assert (result.epochs, result.finished) == (2, False)
+    result = train(tiny, replace(config, resume=True), clock=itertools.count(step=60).__next__)
     assert read_column(tmp_path, "epoch") == ["0", "1", "2"]
+    assert (result.epochs, result.finished) == (3, True)
+
+
+def test_an_epoch_without_end_is_given_up_and_done_anew(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    config = RunConfig(composites, tmp_path / "cut", accelerator="cpu", devices="1")
+    # Seconds pass with every look at the clock: two at the start, then two steps and an end.
+    hard = replace(config, hard_minutes=6 / 60)
+    result = train(tiny, hard, clock=itertools.count().__next__)
+    assert (result.epochs, result.finished) == (1, False)
+    cut = train(tiny, replace(config, resume=True))
+    whole = run(tiny, composites, tmp_path / "whole")
+    first, second = weights(whole.last), weights(cut.last)
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+    with pytest.raises(TrainingError, match="before the first epoch had ended"):
+        train(tiny, replace(hard, output=tmp_path / "none", hard_minutes=0.0))
 
 
 def test_resuming_with_another_recipe_is_refused(

@@ -29,7 +29,7 @@ def command(
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, e.g. ddp.")] = "auto",
     max_minutes: Annotated[
         float | None,
-        typer.Option(help="Stop at the end of the epoch that passes this; --resume goes on."),
+        typer.Option(help="Stop before the epoch that would pass this; --resume goes on."),
     ] = None,
 ) -> None:
     """Train a network by a recipe."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -15,7 +16,7 @@ from torchmetrics import MeanMetric
 
 from livematte.data.priors import PriorConfig, make_priors
 from livematte.errors import TrainingError, UsageError
-from livematte.networks.base import Network
+from livematte.networks.base import Network, NetworkOutput
 from livematte.networks.mobilenet_v2 import MobileNetV2
 from livematte.training import losses
 from livematte.training.batches import BatchMaker, seed_step
@@ -56,6 +57,7 @@ class MattingModule(lightning.LightningModule):
         # Kept out of the module tree: a teacher is neither trained, averaged nor saved.
         self._teacher = [teacher]
         self.epoch_ends = list(itertools.accumulate(stage.epochs for stage in recipe.stages))
+        self._forward: tuple[Callable[..., NetworkOutput]] = (network,)
         self._plateau = make_plateau(recipe) if recipe.schedule.kind == "plateau" else None
         names = ("loss", "miou", "accuracy", *(f"miou/{name}" for name in validation.names))
         # A mean that leaves NaN out would hide broken weights.
@@ -73,6 +75,11 @@ class MattingModule(lightning.LightningModule):
         pictures = self.recipe.data.epoch or len(self.training_store)
         return max(1, math.ceil(pictures / batch))
 
+    def work_in(self, epoch: int) -> int:
+        """Pixels of an epoch, in each process: how long it takes beside others."""
+        stage = self.stage_at(epoch)
+        return self.steps_in(epoch) * stage.batch_size * stage.size[0] * stage.size[1]
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the recipe, so that a checkpoint alone rebuilds its network."""
         checkpoint["recipe"] = self.recipe.to_yaml()
@@ -86,15 +93,20 @@ class MattingModule(lightning.LightningModule):
             self._plateau.optimizer.param_groups[0]["lr"] = self._plateau.get_last_lr()[0]
 
     def setup(self, stage: str) -> None:
-        """Move the pictures to the device, once."""
-        self.training_store = self.training_store.to(self.device)
-        self.validation_store = self.validation_store.to(self.device)
+        """Move the pictures to the device, once, and compile the network if that is asked for."""
+        # Not self.device: Lightning moves the network there only after this.
+        device = self.trainer.strategy.root_device
+        self.training_store = self.training_store.to(device)
+        self.validation_store = self.validation_store.to(device)
         self._batches = BatchMaker(self.training_store, self.recipe)
         for metric in self._scores.values():
-            metric.to(self.device)
+            metric.to(device)
         self._validation_priors = self._make_validation_priors()
         if self._teacher[0] is not None:
-            self._teacher[0].to(self.device).eval().requires_grad_(False)
+            self._teacher[0].to(device).eval().requires_grad_(False)
+        if self.recipe.compile and device.type == "cuda":
+            # In a tuple, so that the network's weights are not registered a second time.
+            self._forward = (torch.compile(self.network, dynamic=False),)
 
     def _make_validation_priors(self) -> list[Tensor | None]:
         """What a prior network is scored with: nothing before, and a distorted last matte."""
@@ -139,7 +151,7 @@ class MattingModule(lightning.LightningModule):
         seed_step(self.recipe.seed, self.global_step, self.global_rank)
         with torch.autocast(self.device.type, enabled=False):
             drawn = self._batches(stage)
-        parts = compute_losses(self.network, drawn, stage.loss, self._teacher[0])
+        parts = compute_losses(self._forward[0], drawn, stage.loss, self._teacher[0])
         loss = torch.stack(list(parts.values())).sum()
         if not torch.isfinite(loss):
             bad = [name for name, value in parts.items() if not torch.isfinite(value)]

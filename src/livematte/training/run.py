@@ -13,24 +13,25 @@ from pathlib import Path
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from torch import Tensor
 
 from livematte import networks
-from livematte.errors import DeviceError, UsageError
+from livematte.errors import DeviceError, TrainingError, UsageError
 from livematte.files import write_atomically
 from livematte.networks.base import Network
 from livematte.networks.pretrained import has_folded_norms, keep_function_with_batch_statistics
+from livematte.training.averaging import RisingAverage
 from livematte.training.checkpoint import load_network, load_recipe_of
 from livematte.training.curves import draw_curves
 from livematte.training.module import MattingModule
 from livematte.training.recipe import Recipe
-from livematte.training.store import PictureStore, Progress, load_training, load_validation
+from livematte.training.store import PictureCache, PictureStore, Progress
 
 __all__ = ["RunConfig", "RunResult", "train"]
 
 CALIBRATION_PICTURES = 64
+DRAW_SECONDS = 60  # between two drawings of the curves, which cost about one
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class RunConfig:
             and ``log/``.
         resume: go on from ``output/last.ckpt``.
         accelerator, devices, nodes, strategy: as Lightning's Trainer takes them.
-        max_minutes: stop at the end of the epoch that passes this; the run can be resumed.
+        max_minutes: stop before the epoch that would pass this, by the time of the last one; at
+            least one epoch is trained. The run can be resumed.
+        hard_minutes: give up the epoch that is under way when this passes: it is trained anew when
+            the run is resumed. For one process.
     """
 
     data: Path
@@ -54,6 +58,7 @@ class RunConfig:
     nodes: int = 1
     strategy: str = "auto"
     max_minutes: float | None = None
+    hard_minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,42 +70,53 @@ class RunResult:
         last: checkpoint at the end.
         miou: best validation mean IoU.
         curves: pictures of the run.
+        epochs: how many of the recipe's epochs are done.
+        finished: whether these are all.
     """
 
     best: Path
     last: Path
     miou: float
     curves: tuple[Path, ...]
+    epochs: int
+    finished: bool
 
 
-class _EpochEnd(Callback):
-    """Logs the rate, draws the curves so far, and stops when the time is up."""
+class _GivenUp(Exception):
+    """The time was up within an epoch."""
+
+
+class _Timekeeper(Callback):
+    """Logs the rate, draws the curves now and then, and stops in time."""
 
     def __init__(self, config: RunConfig, clock: Callable[[], float]) -> None:
         self._config = config
         self._clock = clock
-        self._start = clock()
+        self._start = self._epoch_start = self._drawn = clock()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._epoch_start = self._clock()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        limit = self._config.hard_minutes
+        if limit is not None and self._clock() - self._start >= limit * 60:
+            raise _GivenUp
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, MattingModule)
         pl_module.log("rate", trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
-        if trainer.is_global_zero and trainer.current_epoch:
+        now, limit, epoch = self._clock(), self._config.max_minutes, trainer.current_epoch
+        if trainer.is_global_zero and epoch and now - self._drawn >= DRAW_SECONDS:
             draw_curves(self._config.output)
-        limit = self._config.max_minutes
-        passed = limit is not None and self._clock() - self._start >= limit * 60
+            self._drawn = now
+        ahead = pl_module.work_in(epoch + 1) / pl_module.work_in(epoch)
+        end = now + (now - self._epoch_start) * ahead
+        late = limit is not None and end - self._start > limit * 60
         # Processes agree, or one would wait for the others for ever.
-        trainer.should_stop = trainer.strategy.reduce_boolean_decision(passed, all=False)
-
-
-def _averaging(decay: float) -> WeightAveraging:
-    """Exponential moving average whose decay rises from 0.1, so that the start is forgotten."""
-
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        now = min(decay, (1 + int(count)) / (10 + int(count)))
-        if not averaged.is_floating_point():
-            return current
-        return averaged.lerp(current.to(averaged.dtype), 1 - now)
-
-    return WeightAveraging(avg_fn=average)
+        trainer.should_stop = trainer.strategy.reduce_boolean_decision(late, all=False)
+        self._epoch_start = now
 
 
 def _create_network(recipe: Recipe, store: PictureStore, *, resume: bool) -> Network:
@@ -128,9 +144,9 @@ def _trainer(recipe: Recipe, config: RunConfig, clock: Callable[[], float]) -> T
             enable_version_counter=False,
         )
 
-    callbacks = [keep("best", "val/miou"), keep("last", None), _EpochEnd(config, clock)]
+    callbacks = [keep("best", "val/miou"), keep("last", None), _Timekeeper(config, clock)]
     if recipe.ema:
-        callbacks.append(_averaging(recipe.ema))
+        callbacks.append(RisingAverage(recipe.ema))
     try:
         return Trainer(
             accelerator=config.accelerator,
@@ -144,6 +160,7 @@ def _trainer(recipe: Recipe, config: RunConfig, clock: Callable[[], float]) -> T
             gradient_clip_val=recipe.clip or None,
             reload_dataloaders_every_n_epochs=1,
             use_distributed_sampler=False,
+            benchmark=True,
             num_sanity_val_steps=0,
             enable_model_summary=False,
             log_every_n_steps=1,
@@ -193,6 +210,7 @@ def train(
     *,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
+    pictures: PictureCache | None = None,
 ) -> RunResult:
     """Train a network.
 
@@ -200,7 +218,8 @@ def train(
         recipe: what to train and how.
         config: on which data, where to, on which devices.
         progress: called with (pictures read, pictures in all) while the data is loaded.
-        clock: seconds, for ``max_minutes``.
+        clock: seconds, for ``max_minutes`` and ``hard_minutes``.
+        pictures: what earlier runs have read, if this one may use it.
 
     Raises:
         UsageError: ``resume`` without a checkpoint or with another recipe, or a folder that
@@ -208,20 +227,27 @@ def train(
         InputError: the data or the starting weights cannot be used.
         DeviceError: the accelerator cannot be had.
         OutputError: the run's folder cannot be written.
-        TrainingError: the loss is no longer a number.
+        TrainingError: the loss is no longer a number, or no epoch ended in time.
     """
     last = config.output / "last.ckpt"
     _prepare_folder(recipe, config, last)
     seed_everything(recipe.seed, verbose=False)
     with _without_known_notes():
         trainer = _trainer(recipe, config, clock)
-        training = load_training(config.data, recipe.data, progress=progress)
-        validation = load_validation(config.data, recipe.data, recipe.stages[-1].size)
+        pictures = pictures or PictureCache()
+        training = pictures.training(config.data, recipe.data, progress)
+        validation = pictures.validation(config.data, recipe.data, recipe.stages[-1].size)
         network = _create_network(recipe, training, resume=config.resume)
         teacher = load_network(Path(recipe.teacher)) if recipe.teacher else None
         module = MattingModule(network, recipe, training, validation, teacher)
         try:
             trainer.fit(module, ckpt_path=last if config.resume else None, weights_only=True)
+        except _GivenUp as error:
+            if not last.is_file():
+                raise TrainingError(
+                    f"{config.output}: the time was up before the first epoch had ended; give more "
+                    "minutes, or shorter epochs (--set data.epoch=...)"
+                ) from error
         except SystemExit as error:
             # Lightning turns Ctrl-C into an exit of its own.
             if trainer.interrupted:
@@ -233,10 +259,12 @@ def train(
     assert isinstance(best, ModelCheckpoint)
     score = best.best_model_score
     return RunResult(
-        best=Path(best.best_model_path),
+        best=Path(best.best_model_path or last),
         last=last,
         miou=float(score) if score is not None else 0.0,
         curves=tuple(curves),
+        epochs=trainer.current_epoch,
+        finished=trainer.current_epoch >= module.epoch_ends[-1],
     )
 
 

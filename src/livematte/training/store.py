@@ -21,7 +21,7 @@ from livematte.errors import InputError
 from livematte.training.recipe import DataConfig
 from livematte.transforms import resize
 
-__all__ = ["PictureStore", "load_training", "load_validation"]
+__all__ = ["PictureCache", "PictureStore", "load_training", "load_validation"]
 
 MOST_READERS = 16
 
@@ -223,3 +223,35 @@ def load_validation(data: Path, config: DataConfig, size: tuple[int, int]) -> Pi
         images, alpha, ignore, aspect, hard, sets, tuple(name for name, _ in parts),
         torch.zeros(len(images), dtype=torch.bool), torch.ones(len(images)), none, torch.empty(0),
     )  # fmt: skip
+
+
+class PictureCache:
+    """Keeps what was read last, so that runs on the same pictures read them once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, PictureStore]] = {}
+
+    def training(
+        self, data: Path, config: DataConfig, progress: Progress | None = None
+    ) -> PictureStore:
+        """What :func:`load_training` gives."""
+        which = (config.stored_size, config.weights, config.cutouts, config.backgrounds)
+        return self._get(
+            "training",
+            (data, which, config.upper_body),
+            lambda: load_training(data, config, progress=progress),
+        )
+
+    def validation(self, data: Path, config: DataConfig, size: tuple[int, int]) -> PictureStore:
+        """What :func:`load_validation` gives."""
+        return self._get(
+            "validation",
+            (data, config.validate, config.cutouts, config.upper_body, size),
+            lambda: load_validation(data, config, size),
+        )
+
+    def _get(self, kind: str, key: object, load: Callable[[], PictureStore]) -> PictureStore:
+        if kind not in self._kept or self._kept[kind][0] != key:
+            self._kept.pop(kind, None)  # before the next is read, so that both need not fit
+            self._kept[kind] = (key, load())
+        return self._kept[kind][1]
