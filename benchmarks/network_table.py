@@ -19,7 +19,7 @@ import numpy as np
 
 from livematte import networks, weights
 from livematte.engines.onnxruntime import OnnxRuntimeEngine
-from livematte.export.onnx import export_onnx
+from livematte.export.exporter import export_model
 from livematte.networks.counting import count_macs, count_parameters
 from livematte.spec import ModelSpec
 
@@ -34,7 +34,7 @@ def open_all(folder: Path) -> dict[str, OnnxRuntimeEngine]:
         height, width = network.default_size
         path = folder / f"{name}.onnx"
         # Fresh weights let rounding errors grow, which says nothing about the export.
-        export_onnx(network, ModelSpec(name, height, width), path, tolerance=1.0)
+        export_model(network, ModelSpec(name, height, width), path, tolerance=1.0)
         engines[name] = OnnxRuntimeEngine(path, path.read_bytes(), None, device="cpu", threads=1)
     return engines
 

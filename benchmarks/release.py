@@ -25,7 +25,7 @@ from livematte.evaluation.report import SCORES
 from livematte.evaluation.result import EvaluationConfig, EvaluationResult
 from livematte.evaluation.slices import SLICES
 from livematte.evaluation.spread import Score
-from livematte.export.onnx import export_onnx
+from livematte.export.exporter import export_model
 from livematte.files import write_atomically
 from livematte.networks.counting import count_macs, count_parameters
 from livematte.segmenter import load, person_found
@@ -57,14 +57,14 @@ def main() -> None:
         training_data=f"{TRAINING_DATA}; {notes['start']}",
     )
     model = options.output / f"{options.name}.onnx"
-    export_onnx(trained.network, spec, model)
+    export_model(trained.network, spec, model)
     results = {name: score(model, options.data / name) for name in SETS}
     found = {
         f"{data}_{name}": round(result.scores[name].value, 5)
         for data, result in results.items()
         for name in MAIN_SCORES
     }
-    export_onnx(trained.network, replace(spec, metrics=found), model)
+    export_model(trained.network, replace(spec, metrics=found), model)
     save_for_release(options.checkpoint, model.with_suffix(".ckpt"))
     rooms = Backgrounds.open(options.data / "backgrounds", split="validation")
     claimed, total = false_persons(model, rooms)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from livematte.errors import OutputError
-from livematte.files import write_atomically
+from livematte.files import write_atomically, write_together
 
 
 def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,3 +70,23 @@ def test_write_protected_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(OutputError, match="write-protected"):
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
+
+
+def test_files_that_belong_together_are_all_replaced_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (tmp_path / name for name in ("a", "sub/b", "c"))
+    write_together({first: b"1", second: b"1"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"1")
+    real = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target == second:
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(OutputError, match=r"b: cannot be written \(No space left"):
+        write_together({first: b"2", third: b"2", second: b"2"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"1")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "sub"]

@@ -85,8 +85,8 @@ def test_reports_and_options_reach_the_file(checkpoint: Path, tmp_path: Path, ru
         ("x.onnx --metrics a.json --metrics a.json", 2, "portraits_boundary_f is in an earlier"),
         ("x.onnx --option output_stride", 2, "expected key=value"),
         ("x.onnx --option outputs=8", 2, "no option outputs"),
-        ("x.ckpt --option output_stride=8", 2, "for .onnx"),
-        ("x.ckpt --metrics a.json", 2, "for .onnx"),
+        ("x.ckpt --option output_stride=8", 2, "not for .ckpt"),
+        ("x.ckpt --metrics a.json", 2, "not for .ckpt"),
     ],
 )
 def test_bad_requests(

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livematte.errors import UsageError
+from livematte.errors import ModelError, UsageError
+from livematte.export.targets import TARGETS, get_target
+from livematte.spec import ModelSpec
+from livematte.weights import bundled, find
+
+if TYPE_CHECKING:
+    from livematte.export.exporter import ExportReport
+    from livematte.training.recipe import Recipe
 
 __all__ = ["command"]
 
+_CHECKPOINT = ".ckpt"
+
 
 def command(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that livematte train wrote.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The .onnx file to write, or .ckpt.")
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT|NAME",
+            help="A checkpoint that livematte train wrote, or a bundled model's name.",
+        ),
     ],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="TARGET", help=f"{', '.join(TARGETS)}; default by the output's name."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write, or the folder of a target that needs one; default is the "
+            "model's name, here.",
+        ),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="fp32 or fp16, as far as the target offers it.")
+    ] = "fp32",
     size: Annotated[
         str | None, typer.Option(help="HEIGHTxWIDTH of the input; default as trained.")
     ] = None,
@@ -24,13 +53,18 @@ def command(
         str | None, typer.Option(help="The model's name; default the recipe's.")
     ] = None,
     photo: Annotated[
-        Path | None, typer.Option(help="Picture to compare on; default is noise.")
+        Path | None, typer.Option(help="Picture to compare on; default is a portrait.")
     ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unknown",
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
     training_data: Annotated[
-        str, typer.Option(help="What they were trained on, and its terms.")
-    ] = "unknown",
-    tolerance: Annotated[float, typer.Option(help="Largest difference from torch.")] = 1e-3,
+        str | None, typer.Option(help="What they were trained on, and its terms.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest difference from torch, a tenth of it in the mean; default the target's."
+        ),
+    ] = None,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
@@ -49,45 +83,97 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Export a trained network to ONNX, with its spec inside and beside it.
+    """Export a trained network, with its spec inside and beside it.
 
-    A name ending in .ckpt writes the weights and the recipe alone, to start other runs from.
+    The file is run on a photo and compared with torch before it is written. A name ending in .ckpt
+    writes the weights and the recipe alone, to start other runs from.
     """
-    from livematte.export.onnx import export_onnx  # noqa: PLC0415
+    from livematte.export.exporter import export_model  # noqa: PLC0415
     from livematte.images import read_picture  # noqa: PLC0415
-    from livematte.spec import ModelSpec  # noqa: PLC0415
     from livematte.training.checkpoint import load_trained, save_for_release  # noqa: PLC0415
     from livematte.transforms import fit_image  # noqa: PLC0415
 
-    if output.suffix == ".ckpt":
-        if reports or options:
-            raise UsageError("--metrics and --option are for .onnx; a .ckpt stays as trained")
+    checkpoint, shipped = _locate(model)
+    if output is not None and output.suffix == _CHECKPOINT:
+        if to or reports or options:
+            raise UsageError("--to, --metrics and --option are not for .ckpt: it stays as trained")
         save_for_release(checkpoint, output)
         print(output)
         return
-    if output.suffix != ".onnx":
-        raise UsageError(f"{output}: give a name that ends in .onnx or .ckpt")
+    target = _choose_target(to, output)
     metrics = _read_metrics(reports or [])
     recipe, network = load_trained(checkpoint, options or [])
-    height, width = _parse_size(size) if size else recipe.stages[-1].size
-    spec = ModelSpec(
-        name=name or recipe.name,
-        height=height,
-        width=width,
-        prior=recipe.prior,
-        licence=licence,
-        training_data=training_data,
+    spec = _base_spec(recipe, shipped, size)
+    if not (options or size):
+        metrics = metrics or spec.metrics  # those of a bundled model hold for it as it is
+    spec = replace(
+        spec,
+        name=name or spec.name,
+        licence=licence or spec.licence,
+        training_data=training_data or spec.training_data,
         metrics=metrics,
     )
-    picture = None if photo is None else fit_image(read_picture(photo).rgb, spec)
-    report = export_onnx(network, spec, output, photo=picture, tolerance=tolerance)
-    print(f"{report.path}  largest difference {report.largest:.2g}, mean {report.mean:.2g}")
+    report = export_model(
+        network,
+        spec,
+        output or _default_output(spec.name, target),
+        target=target,
+        precision=precision,
+        photo=None if photo is None else fit_image(read_picture(photo).rgb, spec),
+        tolerance=tolerance,
+    )
+    _print(report)
+
+
+def _locate(model: str) -> tuple[Path, ModelSpec | None]:
+    """A checkpoint; that of a bundled model with the model's spec."""
+    path = Path(model)
+    if path.suffix or path.name != model or model not in {entry.name for entry in bundled()}:
+        return path, None
+    shipped = find(model)
+    checkpoint = shipped.path.with_suffix(_CHECKPOINT)
+    if not checkpoint.is_file():
+        raise ModelError(
+            f"{model}: its checkpoint is not part of the installed package, only of the source "
+            "tree: export src/livematte/weights/" + checkpoint.name
+        )
+    return checkpoint, shipped.spec
+
+
+def _choose_target(to: str | None, output: Path | None) -> str:
+    if to is not None:
+        get_target(to)
+        return to
+    by_suffix = {t.suffix: name for name, t in reversed(TARGETS.items()) if not t.folder}
+    if output is None or output.suffix not in by_suffix:
+        raise UsageError(
+            f"{output or 'export'}: say what to export to (--to {', '.join(TARGETS)}), or give a "
+            f"name that ends in {', '.join(sorted(by_suffix))} or {_CHECKPOINT}"
+        )
+    return by_suffix[output.suffix]
+
+
+def _base_spec(recipe: Recipe, shipped: ModelSpec | None, size: str | None) -> ModelSpec:
+    """The spec of a bundled model, or what the recipe knows."""
+    height, width = recipe.stages[-1].size
+    spec = shipped or ModelSpec(recipe.name, height, width, prior=recipe.prior)
+    if size is None:
+        return spec
+    height, width = _parse_size(size)
+    return replace(spec, height=height, width=width)
+
+
+def _default_output(name: str, target: str) -> Path:
+    kind = TARGETS[target]
+    return Path(f"{name}-{target}" if kind.folder else f"{name}{kind.suffix}")
 
 
 def _read_metrics(reports: list[Path]) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    if not reports:
+        return metrics
     from livematte.evaluation.files import read_main_scores  # noqa: PLC0415
 
-    metrics: dict[str, float] = {}
     for path in reports:
         scores = read_main_scores(path)
         if twice := sorted(scores.keys() & metrics.keys()):
@@ -102,3 +188,18 @@ def _parse_size(text: str) -> tuple[int, int]:
     except ValueError as error:
         raise UsageError(f"--size {text}: expected HEIGHTxWIDTH, such as 256x256") from error
     return height, width
+
+
+def _print(report: ExportReport) -> None:
+    sizes = {path: path.stat().st_size / 1e6 for path in report.files}
+    for path in report.files:
+        print(f"{path}  {sizes[path]:.2f} MB")
+    if report.engine is None:
+        print("not compared with torch: livematte has no engine for this format")
+    else:
+        print(
+            f"largest difference from torch {report.largest:.2g}, mean {report.mean:.2g} "
+            f"({report.engine})"
+        )
+    for note in report.notes:
+        print(note)

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from livematte.errors import ModelError, one_line
 from livematte.networks.base import Network
 
-__all__ = ["MatteGraph", "example_inputs"]
+__all__ = [
+    "HalfGraph",
+    "MatteGraph",
+    "example_inputs",
+    "quiet",
+    "trace",
+    "unsupported",
+]
+
+_MOST_IMAGES = 1024
+_NODE = re.compile(r"translating node %(\w+)|while executing %(\w+)")
 
 
 class MatteGraph(nn.Module):
@@ -25,6 +45,18 @@ class MatteGraph(nn.Module):
         return torch.sigmoid(self.network(image, prior).mask)
 
 
+class HalfGraph(nn.Module):
+    """The same, computed in 16-bit floats between 32-bit inputs and a 32-bit sigmoid."""
+
+    def __init__(self, graph: MatteGraph) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(graph.network).half().eval()
+
+    def forward(self, image: Tensor, prior: Tensor | None = None) -> Tensor:
+        last = None if prior is None else prior.half()
+        return torch.sigmoid(self.network(image.half(), last).mask.float())
+
+
 def example_inputs(network: Network, size: tuple[int, int], batch: int = 1) -> tuple[Tensor, ...]:
     """Random inputs of the right shapes, the same at every call."""
     generator = torch.Generator().manual_seed(0)
@@ -32,3 +64,93 @@ def example_inputs(network: Network, size: tuple[int, int], batch: int = 1) -> t
     if not network.prior:
         return (image,)
     return image, torch.rand(batch, 1, *size, generator=generator)
+
+
+def trace(
+    graph: nn.Module, inputs: tuple[Tensor, ...], *, free_batch: bool = False
+) -> torch.export.ExportedProgram:
+    """The operations of a graph, from which every converter starts.
+
+    Args:
+        graph: :class:`MatteGraph` or :class:`HalfGraph`.
+        inputs: of a batch of one.
+        free_batch: leave the batch axis free.
+
+    Raises:
+        ModelError: the network does something that depends on the values of its input.
+    """
+    shapes = None
+    if free_batch:
+        batch = torch.export.Dim("batch", min=1, max=_MOST_IMAGES)
+        # An example of one image would be taken for a rule.
+        inputs = tuple(torch.cat([x, x]) for x in inputs)
+        shapes = tuple({0: batch} for _ in inputs)
+    try:
+        with quiet(), torch.no_grad():
+            return torch.export.export(graph, inputs, dynamic_shapes=shapes)
+    except Exception as error:  # whatever the network's own code raises when traced
+        where = re.search(r"raised this error:\s*\n(.*\n.*)", str(error))
+        reason = str(error).strip().splitlines()[0]
+        line = f" at {one_line(ValueError(where[1]))}" if where else ""
+        raise ModelError(
+            f"{_name(graph)} cannot be exported: its graph depends on its input{line} ({reason})"
+        ) from error
+
+
+def unsupported(
+    graph: nn.Module, program: torch.export.ExportedProgram, target: str, error: Exception
+) -> ModelError:
+    """The error of a converter, telling the operator it does not know and its layer.
+
+    Args:
+        graph: what was converted.
+        program: its operations, which the converter was given.
+        target: the format, for people.
+        error: what the converter raised.
+    """
+    with quiet():
+        nodes = {node.name: node for node in program.run_decompositions().graph.nodes}
+    nodes |= {node.name: node for node in program.graph.nodes}
+    cause: BaseException | None = error
+    text = ""
+    while cause is not None:
+        text += f"\n{cause}"
+        reason, cause = cause, cause.__cause__
+    found = next((a or b for a, b in _NODE.findall(text) if (a or b) in nodes), None)
+    layer = f" in layer {_layer(nodes[found])}" if found else ""
+    operator = f" operator {nodes[found].target}" if found else ""
+    return ModelError(
+        f"{_name(graph)} cannot be exported to {target}:{operator}{layer} ({one_line(reason)})"
+    )
+
+
+def _layer(node: Any) -> str:
+    """The innermost module that a node comes from, such as ``encoder.blocks.3``."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    inner = path.removeprefix("network").removeprefix(".")
+    return f"{inner or 'the network itself'} ({str(kind).rpartition('.')[2]})"
+
+
+def _name(graph: nn.Module) -> str:
+    return type(getattr(graph, "network", graph)).__name__
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep a converter's progress lines and deprecation notes from the user's terminal."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch.fx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,126 @@
+"""What a network can be exported to.
+
+The list holds what can be said without importing a converter; what builds a target is the function
+``build`` of the module with its name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from livematte.errors import MissingExtra, UsageError
+from livematte.spec import Layout, ModelSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from livematte.export.graph import MatteGraph
+
+__all__ = ["TARGETS", "Built", "Job", "Target", "Tolerance", "get_target", "load_builder"]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest and mean absolute difference from torch's matte that an export may show."""
+
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a builder is given.
+
+    Attributes:
+        graph: the network with its sigmoid, on the CPU, in 32-bit floats.
+        spec: what the file says about itself; its precision and layout are the target's.
+        example: inputs of a batch of one: a photo, and a prior for a network that takes one.
+        name: of the files, without suffix.
+    """
+
+    graph: MatteGraph
+    spec: ModelSpec
+    example: tuple[Tensor, ...]
+    name: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a builder gives.
+
+    Attributes:
+        files: content by name, below the folder that they are written to. The model itself is
+            ``job.name`` and the target's suffix.
+        notes: lines for the user: what to do next, what was not checked.
+    """
+
+    files: Mapping[str, bytes]
+    notes: tuple[str, ...] = ()
+
+
+Builder = Callable[[Job], Built]
+
+EXACT = Tolerance(1e-3, 1e-4)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of model file.
+
+    Attributes:
+        title: the format's own name.
+        suffix: of the model file.
+        precisions: what it can be built in, and how far that may be from torch.
+        engine: of :data:`livematte.engines.ENGINES`, runs the file for the comparison; None where
+            livematte has none for it, and the user is told so.
+        extra: brings what the builder imports.
+        folder: several files belong together, in a folder of their own.
+        prior: networks with a prior can be exported to it.
+        layout: of the input's axes.
+    """
+
+    title: str
+    suffix: str
+    precisions: Mapping[str, Tolerance] = field(default_factory=lambda: {"fp32": EXACT})
+    engine: str | None = "onnxruntime"
+    extra: str = "train"
+    folder: bool = False
+    prior: bool = True
+    layout: Layout = "nchw"
+
+
+# 16-bit weights, computed in 32 bits: as exact. Computed in 16 bits: edges move by a shade.
+_STORED_HALF = {"fp32": EXACT, "fp16": EXACT}
+_COMPUTED_HALF = {"fp32": EXACT, "fp16": Tolerance(0.05, 0.005)}
+
+TARGETS: dict[str, Target] = {
+    "onnx": Target("ONNX", ".onnx", _STORED_HALF),
+    "openvino": Target("OpenVINO", ".xml", _STORED_HALF, engine="openvino", extra="openvino"),
+    "tensorrt": Target("TensorRT", ".onnx", _COMPUTED_HALF, folder=True),
+    "deepstream": Target("DeepStream", ".onnx", _COMPUTED_HALF, folder=True, prior=False),
+}
+
+
+def get_target(name: str) -> Target:
+    """A target by its name; :class:`UsageError` lists those there are."""
+    if name not in TARGETS:
+        raise UsageError(f"no target {name!r}: take one of {', '.join(TARGETS)}")
+    return TARGETS[name]
+
+
+def load_builder(name: str) -> Builder:
+    """What builds a target.
+
+    Raises:
+        UsageError: no such target.
+        MissingExtra: what it imports is not installed.
+    """
+    target = get_target(name)
+    try:
+        builder: Builder = importlib.import_module(f"livematte.export.{name}").build
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or name, target.extra) from error
+    return builder
