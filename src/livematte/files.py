@@ -12,7 +12,7 @@ from pathlib import Path
 
 from livematte.errors import OutputError
 
-__all__ = ["write_atomically", "write_together"]
+__all__ = ["PendingFile", "write_atomically", "write_together"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -51,6 +51,37 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for part in parts:
             part.part.unlink(missing_ok=True)
         raise
+
+
+class PendingFile:
+    """A file that something else writes piece by piece: it appears whole, or not at all.
+
+    Attributes:
+        part: where to write it until :meth:`keep`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """
+        Raises:
+            OutputError: as :func:`write_atomically`.
+        """
+        with _named(path):
+            self._part = _prepare(path)
+            self.part = self._part.part
+            self.part.touch(exist_ok=False)
+
+    def keep(self) -> None:
+        """Give the file its name.
+
+        Raises:
+            OutputError: it cannot have it.
+        """
+        with _named(self._part.path):
+            _replace_all([self._part])
+
+    def discard(self) -> None:
+        """Remove it."""
+        self.part.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

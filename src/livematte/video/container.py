@@ -138,8 +138,9 @@ class ContainerSource:
         streams = self._container.streams.audio
         if not streams:
             return None
+        begin = self._origin if self._start else None
         end = None if self._duration is None else self._origin + self._duration
-        return Sound(streams[0], self._origin, end)
+        return Sound(streams[0], self._origin, begin, end)
 
     def _decode_first(self) -> tuple[NDArray[np.uint8], Fraction]:
         """The first frame, from which the rest of what ``info`` tells comes."""

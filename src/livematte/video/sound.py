@@ -13,20 +13,25 @@ from av.packet import Packet
 __all__ = ["Sound"]
 
 
+_UNCLAIMED = 1000  # packets kept for a sink that may still ask for them: about 20 seconds
+
+
 @dataclass
 class Sound:
     """The packets that a source has met and its sink has not yet taken.
 
-    Nothing is kept until a sink asks for it, so a sink without sound costs no memory.
+    A source meets some before there is a sink. They wait for it, but not for ever: a sink without
+    sound costs no memory.
 
     Attributes:
         stream: the source's stream: the sink's copy takes its parameters.
-        origin: seconds that lie at the output's 0.
-        end: seconds (of the source) at which to stop; None: never.
+        origin: seconds (of the source) that lie at the output's 0.
+        begin, end: seconds to copy from and to; None: all.
     """
 
     stream: AudioStream
     origin: Fraction
+    begin: Fraction | None = None
     end: Fraction | None = None
     _packets: deque[Packet[AudioStream]] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,10 +40,10 @@ class Sound:
     @property
     def codec(self) -> str:
         """FFmpeg's name of the codec."""
-        return self.stream.codec_context.name
+        return self.stream.codec_context.codec.canonical_name
 
     def want(self) -> None:
-        """Keep packets from now on."""
+        """Keep every packet from now on, and those that wait."""
         self._wanted = True
 
     def put(self, packet: Packet[AudioStream]) -> bool:
@@ -48,12 +53,14 @@ class Sound:
         time = packet.pts * packet.time_base
         if self.end is not None and time >= self.end:
             return False
-        if self._wanted and time >= self.origin:
+        if self.begin is None or time >= self.begin:
             shift = round(self.origin / packet.time_base)
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             with self._lock:
                 self._packets.append(packet)
+                if not self._wanted and len(self._packets) > _UNCLAIMED:
+                    self._packets.clear()
         return True
 
     def take(self) -> list[Packet[AudioStream]]:
