@@ -17,7 +17,12 @@ from livematte.data.datasets import open_dataset
 from livematte.errors import DeviceError, OutputError, TrainingError, UsageError
 from livematte.networks.base import Network
 from livematte.training import module
-from livematte.training.checkpoint import load_network, load_recipe_of, save_for_release
+from livematte.training.checkpoint import (
+    epochs_done,
+    load_network,
+    load_recipe_of,
+    save_for_release,
+)
 from livematte.training.recipe import LossConfig, Recipe, ScheduleConfig, parse_recipe
 from livematte.training.run import RunConfig, RunResult, train
 
@@ -110,7 +115,7 @@ def test_time_is_up_before_the_epoch_that_would_pass_it_and_counts_anew(
     # A minute from the start to the first epoch, and a minute for each epoch.
     result = train(tiny, config, clock=itertools.count(step=60).__next__)
     assert read_column(tmp_path, "epoch") == ["0", "1"]
-    assert (result.epochs, result.finished) == (2, False)
+    assert (result.epochs, result.finished, epochs_done(result.last)) == (2, False, 2)
     result = train(tiny, replace(config, resume=True), clock=itertools.count(step=60).__next__)
     assert read_column(tmp_path, "epoch") == ["0", "1", "2"]
     assert (result.epochs, result.finished) == (3, True)

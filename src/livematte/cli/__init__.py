@@ -62,7 +62,7 @@ app.command("image")(image.command)
 app.add_typer(models.app, name="models")
 # The training half: these files import what they need inside their commands.
 app.add_typer(importlib.import_module("livematte.cli.data").app, name="data")
-for _name in ("train", "eval", "export"):
+for _name in ("train", "queue", "eval", "export"):
     app.command(_name)(importlib.import_module(f"livematte.cli.{_name}").command)
 
 

@@ -17,7 +17,14 @@ from livematte.networks.base import Network
 from livematte.networks.checkpoint import read_checkpoint, set_weights
 from livematte.training.recipe import Recipe, parse_recipe
 
-__all__ = ["Trained", "load_network", "load_recipe_of", "load_trained", "save_for_release"]
+__all__ = [
+    "Trained",
+    "epochs_done",
+    "load_network",
+    "load_recipe_of",
+    "load_trained",
+    "save_for_release",
+]
 
 
 class Trained(NamedTuple):
@@ -43,6 +50,15 @@ def load_recipe_of(path: Path) -> Recipe:
         ModelError: the file is missing, damaged, or not a livematte checkpoint.
     """
     return parse_recipe(_read(path)["recipe"], str(path))
+
+
+def epochs_done(path: Path) -> int:
+    """How many epochs a run had done when it wrote ``last.ckpt``.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not a livematte checkpoint.
+    """
+    return int(_read(path).get("epoch", -1)) + 1
 
 
 def load_trained(path: Path, options: Sequence[str] = ()) -> Trained:
@@ -82,10 +98,15 @@ def load_network(path: Path) -> Network:
     return load_trained(path).network
 
 
-def save_for_release(source: Path, target: Path) -> None:
+def save_for_release(source: Path, target: Path, *, half: bool = False) -> None:
     """Write a checkpoint with the network's weights and recipe alone, to start others from.
 
     Optimiser state stays behind, and so do the folders of the files the run started from.
+
+    Args:
+        source: a checkpoint of training.
+        target: the file to write.
+        half: store kernels as 16-bit floats; they are float32 again when they are loaded.
 
     Raises:
         ModelError: ``source`` is not a livematte checkpoint.
@@ -99,6 +120,8 @@ def save_for_release(source: Path, target: Path) -> None:
         teacher=Path(recipe.teacher).name if recipe.teacher else None,
     )
     weights = {k: v for k, v in content["state_dict"].items() if k.startswith("network.")}
+    if half:
+        weights = {k: v.half() if v.ndim > 1 else v for k, v in weights.items()}
     stream = io.BytesIO()
     torch.save({"state_dict": weights, "recipe": recipe.to_yaml()}, stream)
     write_atomically(target, stream.getvalue())
