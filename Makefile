@@ -5,7 +5,7 @@ OUT ?= out/demo
 NEWEST = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livematte needs Python 3.11 or newer; set PYTHON=")'
 INSTALL = install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check networks zoo-table zoo-sheet clean help
+.PHONY: demo test lint check networks zoo-table zoo-sheet gpu-train clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -32,6 +32,13 @@ zoo-table: .venv-test/ready ## score the bundled models beside those of PEERS on
 zoo-sheet: .venv-test/ready ## draw 24 portraits of DATA as cut out by the default model and SHEET_MODELS
 	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps SHEET_MODELS="file file"'; exit 2; }
 	.venv-test/bin/python benchmarks/zoo_sheet.py livematte $(SHEET_MODELS) --data "$(DATA)/portraits" -o out/zoo-sheet.png
+
+# With the system's Python, which on a lent machine has what it has.
+MINUTES ?= 8
+QUEUE ?= zoo
+gpu-train: ## train QUEUE for MINUTES on DATA (a dataset, or shards of one) into OUT, with PYTHON as it is
+	@test -n "$(DATA)" -a "$(origin OUT)" != file || { echo 'give DATA=folder of sets or shards, and OUT=folder of the runs'; exit 2; }
+	PYTHONPATH="src$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m livematte queue "$(QUEUE)" --data "$(DATA)" --output "$(OUT)" --minutes $(MINUTES)
 
 clean: ## remove the environments and what the demo wrote
 	rm -rf .venv-demo .venv-test out
