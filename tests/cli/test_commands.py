@@ -27,7 +27,7 @@ def test_version(run: Run) -> None:
     assert run("--version")[:2] == (0, f"livematte {livematte.__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["train", "export", "eval"])
+@pytest.mark.parametrize("command", ["train", "export", "eval", "image"])
 def test_missing_extras_are_named(command: str, tmp_path: Path) -> None:
     """What a core install answers: one line, never a stack trace."""
     (tmp_path / "x.ckpt").write_bytes(b"x")
@@ -38,6 +38,7 @@ def test_missing_extras_are_named(command: str, tmp_path: Path) -> None:
         "train": ["sinet", "--data", "."],
         "export": ["x.ckpt", "-o", "x.onnx"],
         "eval": ["x.ckpt", "--data", ".", "--split", "all"],
+        "image": ["images/a.png", "-o", "y.png", "--model", "x.ckpt"],
     }[command]
     absent = ("torch", "lightning", "kornia", "yaml", "onnx", "scipy")
     code = (

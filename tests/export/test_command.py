@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from livematte import networks
+from livematte import networks, weights
+from livematte.export.exporter import ExportReport
+from livematte.networks.base import Network
 from livematte.segmenter import load
 from livematte.spec import ModelSpec
 from livematte.training.checkpoint import load_trained
@@ -87,6 +90,13 @@ def test_reports_and_options_reach_the_file(checkpoint: Path, tmp_path: Path, ru
         ("x.onnx --option outputs=8", 2, "no option outputs"),
         ("x.ckpt --option output_stride=8", 2, "not for .ckpt"),
         ("x.ckpt --metrics a.json", 2, "not for .ckpt"),
+        ("x.ckpt --to onnx", 2, "not for .ckpt"),
+        ("x.onnx --to abacus", 2, "no target 'abacus': take one of onnx, openvino"),
+        ("x.onnx --to openvino", 2, "x.onnx: a file of OpenVINO ends in .xml"),
+        ("x.onnx --precision int3", 2, "onnx is not built in int3"),
+        ("x.onnx --size 33", 2, "expected HEIGHTxWIDTH"),
+        ("x.onnx --photo absent.png", 3, "absent.png: no such file"),
+        ("x.abc", 2, "x.abc: say what to export to (--to onnx, openvino"),
     ],
 )
 def test_bad_requests(
@@ -107,4 +117,59 @@ def test_bad_requests(
     assert found == code
     assert message in err
     assert len(err.splitlines()) == 1
-    assert not Path("x.onnx").exists()
+    assert not list(Path().glob("x.*"))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What the command asks the exporter for, in place of an export."""
+    calls: list[dict[str, object]] = []
+
+    def export_model(
+        network: Network, spec: ModelSpec, path: Path, **options: object
+    ) -> ExportReport:
+        calls.append({"spec": spec, "path": path, **options})
+        return ExportReport(path, (), spec, None, None, None, ("a note",))
+
+    monkeypatch.setattr("livematte.export.exporter.export_model", export_model)
+    return calls
+
+
+def test_a_bundled_model_keeps_its_facts(asked: list[dict[str, object]], run: Run) -> None:
+    shipped = weights.find("livematte").spec
+    code, out, err = run("export", "livematte", "--to", "openvino", "--precision", "fp16")
+    assert code == 0, err
+    assert out.splitlines() == [
+        "not compared with torch: livematte has no engine for this format", "a note",
+    ]  # fmt: skip
+    (call,) = asked
+    assert call["spec"] == shipped
+    assert (call["path"], call["target"], call["precision"]) == (
+        Path("livematte.xml"), "openvino", "fp16",
+    )  # fmt: skip
+    run("export", "livematte", "--to", "deepstream", "--size", "160x96", "--name", "narrow")
+    assert asked[-1]["path"] == Path("narrow-deepstream")
+    narrow = asked[-1]["spec"]
+    assert isinstance(narrow, ModelSpec)
+    assert (narrow.name, narrow.height, narrow.licence) == ("narrow", 160, shipped.licence)
+    assert narrow.metrics == {}  # measured at another size
+
+
+@pytest.mark.parametrize(
+    ("output", "target"), [("x.onnx", "onnx"), ("x.xml", "openvino"), ("sub/x.onnx", "onnx")]
+)
+def test_the_name_tells_the_target(
+    output: str, target: str, asked: list[dict[str, object]], run: Run
+) -> None:
+    assert run("export", "livematte", "-o", output)[0] == 0
+    assert (asked[0]["path"], asked[0]["target"]) == (Path(output), target)
+
+
+def test_an_installed_package_has_no_checkpoints(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = replace(weights.find("livematte"), path=tmp_path / "livematte.onnx")
+    monkeypatch.setattr("livematte.cli.export.find", lambda name: shipped)
+    code, _, err = run("export", "livematte", "--to", "onnx")
+    assert code == 4
+    assert "its checkpoint is not part of the installed package" in err
