@@ -43,21 +43,28 @@ def command(
 
     entries = load_queue(queue, output)
     config = QueueConfig(_unpacked(data, output), output, minutes, accelerator, devices)
-    console = Console(stderr=True)
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task("reading pictures")
 
     def notify(outcome: Outcome) -> None:
+        bar.stop()
         name, done = outcome.entry.name, f"{outcome.epochs} of {outcome.entry.epochs} epochs"
         typer.echo(f"{name}: {outcome.state}, {done}, {outcome.seconds:.0f} s")
         if outcome.error:
             complain(f"{name}: {outcome.error}")
 
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading pictures")
+    def progress(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+        if done < total:
+            bar.start()
+        else:
+            bar.stop()  # training has a bar of its own
 
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=done < total)
-
+    try:
         outcomes = run_queue(entries, config, notify=notify, progress=progress)
+    finally:
+        bar.stop()
     problems = carry(outcomes, output, output / "carry", megabytes=megabytes)
     for problem in problems:
         complain(problem)
