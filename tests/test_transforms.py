@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from livematte.spec import ModelSpec
-from livematte.transforms import crop_matte, fit_image, fit_matte, lift_matte, place, resize
+from livematte.transforms import (
+    crop_matte,
+    fit_image,
+    fit_matte,
+    lift_matte,
+    place,
+    resize,
+    shrink,
+)
 
 
 def edge_picture(position: float, width: int, height: int = 8) -> np.ndarray:
@@ -74,3 +82,22 @@ def test_both_resizers_agree_on_growing() -> None:
 def test_very_long_pictures() -> None:
     assert resize(np.zeros((1, 50_000, 3), np.uint8), 64, 64).shape == (64, 64, 3)
     assert resize(np.zeros((64, 64), np.float32), 1, 50_000).shape == (1, 50_000)
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (480, 640), (90, 123), (40, 40)])
+def test_quick_fits_are_nearly_the_same(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (*size, 3), np.uint8), (0, 0), 3)
+    for fit in ("stretch", "letterbox"):
+        spec = ModelSpec("x", 64, 64, fit=fit)
+        difference = np.abs(fit_image(image, spec) - fit_image(image, spec, quick=True))
+        assert difference.mean() < 0.004
+        assert difference.max() < 0.05
+
+
+@pytest.mark.parametrize("size", [(360, 640), (77, 200), (720, 1280), (800, 100)])
+def test_shrinking_quickly_moves_nothing(size: tuple[int, int]) -> None:
+    ramp = np.linspace(0, 1, 1280, dtype=np.float32)[None].repeat(720, 0)
+    expected = (np.arange(size[1]) + 0.5) * (1280 / size[1]) - 0.5
+    columns = shrink(ramp, *size).mean(axis=0)[1:-1] * 1279
+    np.testing.assert_allclose(columns, expected[1:-1], atol=0.6)

@@ -13,6 +13,7 @@ from livematte.engines import Engine, open_engine
 from livematte.errors import ModelError, UsageError
 from livematte.refinement import refine_matte
 from livematte.spec import ModelSpec
+from livematte.stream import SegmenterStream, Steady
 from livematte.transforms import crop_matte, fit_image, resize
 
 __all__ = ["Segmenter", "load", "person_found", "person_fraction"]
@@ -37,6 +38,14 @@ class Segmenter:
     def spec(self) -> ModelSpec:
         """What the model says about itself."""
         return self.engine.spec
+
+    def stream(self, *, steady: Steady | None = None) -> SegmenterStream:
+        """The same with a memory, for the frames of one video.
+
+        Args:
+            steady: see :class:`livematte.stream.SegmenterStream`.
+        """
+        return SegmenterStream(self.engine, steady=steady)
 
     def segment(self, image: NDArray[np.uint8], *, refine: bool = True) -> NDArray[np.float32]:
         """The matte of a picture.

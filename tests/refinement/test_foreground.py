@@ -37,11 +37,11 @@ def test_any_size_and_constant_mattes(size: tuple[int, int], value: float) -> No
         assert np.abs(estimate.astype(int) - 100).max() <= 1
 
 
-def test_strips_meet_without_a_seam(composite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lots_of_tiles_meet_without_a_seam(composite, monkeypatch: pytest.MonkeyPatch) -> None:
     half = np.full(composite.alpha.shape, 0.5, np.float32)
-    in_strips = estimate_foreground(composite.image, half)
-    monkeypatch.setattr("livematte.refinement.foreground._STRIP", 100_000)
-    np.testing.assert_array_equal(in_strips, estimate_foreground(composite.image, half))
+    at_once = estimate_foreground(composite.image, half)
+    monkeypatch.setattr("livematte.refinement.tiles._MOST", 7)
+    np.testing.assert_array_equal(estimate_foreground(composite.image, half), at_once)
 
 
 def test_a_matte_of_halves_needs_little_memory() -> None:

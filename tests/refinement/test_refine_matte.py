@@ -60,11 +60,18 @@ def test_a_flat_picture_cannot_divide_by_zero() -> None:
     assert matte[2, 2] == 0
 
 
-def test_strips_meet_without_a_seam(composite, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_strips = refine_matte(composite.coarse, composite.image)
-    monkeypatch.setattr("livematte.refinement.guided._STRIP", 100_000)
+def test_lots_of_tiles_meet_without_a_seam(composite, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = refine_matte(composite.coarse, composite.image)
-    np.testing.assert_array_equal(in_strips, at_once)
+    monkeypatch.setattr("livematte.refinement.tiles._MOST", 7)
+    np.testing.assert_array_equal(refine_matte(composite.coarse, composite.image), at_once)
+
+
+def test_half_the_work_is_nearly_as_good(composite) -> None:
+    whole = refine_matte(composite.coarse, composite.image)
+    half = refine_matte(composite.coarse, composite.image, work_side=240)
+    plain = resize(composite.coarse, *composite.alpha.shape)
+    errors = [float(np.abs(m - composite.alpha).mean()) for m in (whole, half, plain)]
+    assert errors[1] < 0.5 * (errors[0] + errors[2])
 
 
 def test_doubt_far_from_an_edge_is_settled() -> None:

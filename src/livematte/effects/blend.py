@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.effects.checks import check_frame, check_share
 from livematte.errors import UsageError
-from livematte.refinement import estimate_foreground
+from livematte.refinement import estimate_foreground, thrice, tiles_with
 from livematte.transforms import resize
 
 __all__ = ["blend", "cover", "cut_out"]
 
 Floats = NDArray[np.float32]
-
-_STRIP = 256  # rows done at a time, to bound the memory
 
 
 def blend(
@@ -23,6 +22,7 @@ def blend(
     background: NDArray[np.uint8] | tuple[int, int, int],
     *,
     opacity: Floats | None = None,
+    work_side: int = 640,
 ) -> NDArray[np.uint8]:
     """``s·F + (1 - s)·background``, ``s = alpha·opacity``, F the estimated foreground: no halo.
 
@@ -32,6 +32,7 @@ def blend(
         background: H×W×3 uint8 RGB, or one colour.
         opacity: H×W float32 in [0, 1], the frame's own alpha channel. Its colours are straight
             (nothing is mixed into them), so it takes no part in the estimate. None: opaque.
+        work_side: as for :func:`livematte.refinement.estimate_foreground`.
 
     Returns:
         H×W×3 uint8 RGB.
@@ -43,14 +44,18 @@ def blend(
     check_share(alpha, frame, "a matte")
     check_share(opacity, frame, "an opacity")
     behind = _behind(background, frame)
-    foreground = estimate_foreground(frame, alpha)
-    result = np.empty_like(foreground)
-    for top in range(0, frame.shape[0], _STRIP):
-        rows = slice(top, top + _STRIP)
-        back = behind[rows].astype(np.float32)
-        share = alpha[rows] if opacity is None else alpha[rows] * opacity[rows]
-        mixed = back + share[..., None] * (foreground[rows] - back)
-        result[rows] = np.rint(mixed).astype(np.uint8)
+    foreground = estimate_foreground(frame, alpha, work_side=work_side)
+    share = alpha if opacity is None else alpha * opacity
+    result = behind.copy()
+    whole = share >= 1
+    cv2.copyTo(foreground, whole.astype(np.uint8), result)
+    mixed = ((share > 0) & ~whole).astype(np.uint8)
+    for tiles in tiles_with(mixed, *share.shape).parts():
+        back = tiles.gather(behind).astype(np.float32)
+        over = tiles.gather(foreground) - back
+        over *= thrice(tiles.gather(share))
+        over += back + np.float32(0.5)
+        tiles.scatter(over.astype(np.uint8), result)
     return result
 
 
@@ -72,7 +77,11 @@ def _behind(
 
 
 def cut_out(
-    frame: NDArray[np.uint8], alpha: Floats, *, opacity: Floats | None = None
+    frame: NDArray[np.uint8],
+    alpha: Floats,
+    *,
+    opacity: Floats | None = None,
+    work_side: int = 640,
 ) -> NDArray[np.uint8]:
     """The person alone: H×W×4 uint8 RGBA, straight alpha, black where fully transparent.
 
@@ -80,6 +89,7 @@ def cut_out(
         frame: H×W×3 uint8 RGB.
         alpha: H×W float32 in [0, 1].
         opacity: as for :func:`blend`; multiplied into the result's alpha.
+        work_side: as for :func:`blend`.
 
     Raises:
         UsageError: other shapes, types or ranges.
@@ -89,7 +99,8 @@ def cut_out(
     check_share(opacity, frame, "an opacity")
     share = np.rint(alpha * 255).astype(np.uint8)
     # From the rounded alpha: what rounds to transparent holds no colour either.
-    colours = estimate_foreground(frame, share.astype(np.float32) / np.float32(255))
+    rounded = share.astype(np.float32) / np.float32(255)
+    colours = estimate_foreground(frame, rounded, work_side=work_side)
     if opacity is not None:
         share = np.rint(alpha * opacity * 255).astype(np.uint8)
         colours[share == 0] = 0

@@ -15,51 +15,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.refinement.scaling import work_size
-from livematte.transforms import resize
+from livematte.refinement.tiles import tiles_with
+from livematte.transforms import shrink
 
-__all__ = ["estimate_foreground"]
+__all__ = ["estimate_foreground", "thrice"]
 
 Floats = NDArray[np.float32]
 
 _WORK_SIDE = 640
 _RADII = (30, 4)  # of the wide and the narrow window, at the work size
-_STRIP = 256  # rows done at a time at full size, to bound the memory
 _TINY = np.float32(1e-5)
 
 
-def estimate_foreground(image: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]:
+def estimate_foreground(
+    image: NDArray[np.uint8], alpha: Floats, *, work_side: int = _WORK_SIDE
+) -> NDArray[np.uint8]:
     """The colours of what ``alpha`` covers.
 
     Args:
         image: H×W×3 uint8 RGB.
         alpha: H×W float32 in [0, 1].
+        work_side: longest side of the small picture.
 
     Returns:
         H×W×3 uint8 RGB: the picture where alpha is 1, estimates where it is between, and black
         where it is 0, so that nothing of the background is left.
     """
-    shown = alpha > 0
-    black_outside = cv2.bitwise_and(image, image, mask=shown.astype(np.uint8))
-    result = np.asarray(black_outside, dtype=np.uint8)
+    shown = (alpha > 0).astype(np.uint8)
+    result = np.asarray(cv2.bitwise_and(image, image, mask=shown), dtype=np.uint8)
     edge = shown & (alpha < 1)
     if not edge.any():
         return result
     height, width = alpha.shape
-    rows, columns = work_size(height, width, _WORK_SIDE)
-    small = resize(image, rows, columns).astype(np.float32)
-    share = resize(alpha, rows, columns)[..., None]
+    rows, columns = work_size(height, width, work_side)
+    small = shrink(image, rows, columns).astype(np.float32)
+    share = thrice(shrink(alpha, rows, columns))
     foreground, background = small, small
     for radius in _RADII:
-        mean_f, background = _averages(foreground, background, share, radius)
+        window = max(round(radius * work_side / _WORK_SIDE), 1)
+        mean_f, background = _averages(foreground, background, share, window)
         foreground = _corrected(small, share, mean_f, background)
-    front, back = (resize(_bytes(layer), height, width) for layer in (mean_f, background))
-    for top in range(0, height, _STRIP):
-        strip = slice(top, top + _STRIP)
-        at = edge[strip]
-        layers = (front[strip][at].astype(np.float32), back[strip][at].astype(np.float32))
-        colours = _corrected(image[strip][at], alpha[strip][at][:, None], *layers)
-        result[strip][at] = _bytes(colours)
+    front, back = _bytes(mean_f), _bytes(background)
+    for tiles in tiles_with(edge, height, width).parts():
+        shares = thrice(tiles.gather(alpha))
+        layers = (tiles.sample(layer).astype(np.float32) for layer in (front, back))
+        content = tiles.gather(image)
+        colours = _bytes(_corrected(content, shares, *layers))
+        # Pixels that are all person keep their own colour, those of the background have none.
+        np.copyto(colours, content, where=shares >= 1)
+        np.copyto(colours, 0, where=shares <= 0)
+        tiles.scatter(colours, result)
     return result
+
+
+def thrice(plane: Floats) -> Floats:
+    """...×3 copies of one plane: arithmetic on whole pixels is then over memory in its order."""
+    flat = plane.reshape(-1, plane.shape[-1])
+    return np.asarray(cv2.merge((flat, flat, flat)), np.float32).reshape(*plane.shape, 3)
 
 
 def _averages(
@@ -71,7 +83,7 @@ def _averages(
         size = (2 * radius + 1, 2 * radius + 1)
         total = cv2.blur(layer * part, size, borderType=cv2.BORDER_REPLICATE)
         norm = cv2.blur(part, size, borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(total / (norm[..., None] + _TINY), dtype=np.float32)
+        return np.asarray(total / (norm + _TINY), dtype=np.float32)
 
     return mean(foreground, share), mean(background, 1 - share)
 
@@ -80,8 +92,13 @@ def _corrected(
     image: NDArray[np.generic], share: Floats, foreground: Floats, background: Floats
 ) -> Floats:
     """The mean foreground plus the share of what the compositing equation leaves over."""
-    left_over = image.astype(np.float32) - share * foreground - (1 - share) * background
-    return np.asarray(np.clip(foreground + share * left_over, 0, 255), dtype=np.float32)
+    left_over = foreground - background
+    left_over *= share
+    left_over += background
+    np.subtract(image, left_over, out=left_over)
+    left_over *= share
+    left_over += foreground
+    return np.clip(left_over, 0, 255, out=left_over)
 
 
 def _bytes(x: Floats) -> NDArray[np.uint8]:

@@ -1,0 +1,111 @@
+"""A segmenter with a memory: the prior, its loss at a cut, and the hook for steadiness."""
+
+import numpy as np
+import pytest
+
+from livematte.errors import UsageError
+from livematte.refinement.scene import SceneCuts
+from livematte.segmenter import Segmenter
+from livematte.spec import ModelSpec
+from livematte.stream import SegmenterStream
+
+RED, BLUE, WHITE = (220, 30, 30), (30, 30, 220), (250, 250, 250)
+
+
+class Remembering:
+    """An engine whose matte is red, plus half of what it is told it saw last."""
+
+    name, device, threads = "remembering", "cpu", None
+
+    def __init__(self, *, prior: bool) -> None:
+        self.spec = ModelSpec("remembering", 32, 32, prior=prior)
+        self.priors: list[np.ndarray | None] = []
+
+    def run(self, image: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
+        self.priors.append(prior)
+        matte = (image[..., 0] > image[..., 2]).astype(np.float32)
+        return matte if prior is None else np.maximum(matte, 0.5 * prior)
+
+
+def frame(left: int, room: tuple[int, int, int] = BLUE) -> np.ndarray:
+    image = np.full((48, 64, 3), room, np.uint8)
+    image[8:40, left : left + 24] = RED
+    return image
+
+
+def test_the_prior_is_the_last_matte() -> None:
+    engine = Remembering(prior=True)
+    stream = Segmenter(engine).stream()
+    first = stream.segment(frame(4), refine=False)
+    second = stream.segment(frame(6), refine=False)
+    assert first.shape == second.shape == (48, 64)
+    assert engine.priors[0] is None
+    np.testing.assert_array_equal(
+        engine.priors[1], Remembering(prior=True).run(stream.fit(frame(4)))
+    )
+    assert second[24, 5] == pytest.approx(0.5, abs=0.26)  # what was person is remembered
+
+
+def test_models_without_a_prior_get_none() -> None:
+    engine = Remembering(prior=False)
+    stream = SegmenterStream(engine)
+    for left in (4, 6, 8):
+        stream.segment(frame(left))
+    assert engine.priors == [None] * 3
+
+
+def test_a_cut_is_forgotten() -> None:
+    engine = Remembering(prior=True)
+    stream = SegmenterStream(engine)
+    for image in (frame(4), frame(6), frame(30, WHITE), frame(32, WHITE)):
+        stream.segment(image)
+    assert [prior is None for prior in engine.priors] == [True, False, True, False]
+    assert stream.cuts == 1
+    stream.forget()
+    stream.segment(frame(32, WHITE))
+    assert engine.priors[-1] is None
+
+
+def test_a_steady_hook_sees_every_frame_in_order() -> None:
+    seen: list[bool] = []
+
+    def steady(matte: np.ndarray, image: np.ndarray, fresh: bool) -> np.ndarray:
+        assert matte.shape == (32, 32)
+        assert image.shape == (32, 32, 3)
+        seen.append(fresh)
+        return np.zeros_like(matte)
+
+    stream = Segmenter(Remembering(prior=False)).stream(steady=steady)
+    for image in (frame(4), frame(6), frame(30, WHITE)):
+        assert stream.segment(image, refine=False).max() == 0
+    assert seen == [True, False, True]
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
+def test_what_is_no_frame(image: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="a frame is"):
+        SegmenterStream(Remembering(prior=False)).segment(image)
+
+
+def cuts(images: list[np.ndarray]) -> list[int]:
+    scenes = SceneCuts()
+    return [number for number, image in enumerate(images) if scenes.is_cut(image)]
+
+
+def test_movement_is_no_cut() -> None:
+    rng = np.random.default_rng(0)
+    moving = [frame(2 + 2 * n) for n in range(15)]
+    noisy = [np.clip(f + rng.normal(0, 12, f.shape), 0, 255).astype(np.uint8) for f in moving]
+    assert cuts(noisy) == []
+    panned = rng.integers(0, 255, (8, 32, 3), np.uint8).repeat(6, 0).repeat(6, 1)
+    assert cuts([panned[:, 2 * n : 2 * n + 64] for n in range(15)]) == []
+
+
+def test_a_lamp_that_flickers_counts_once_until_it_is_calm() -> None:
+    dark, light = frame(4) // 4, frame(4, WHITE)
+    assert cuts([dark] * 3 + [light, dark, light, dark] + [dark] * 3 + [light] * 3) == [3, 10]
+
+
+def test_float_frames_are_as_good() -> None:
+    images = [frame(4), frame(6), frame(30, WHITE)]
+    assert cuts(images) == cuts([np.float32(i) / np.float32(255) for i in images]) == [2]
