@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from livematte.engines import ENGINES
 from livematte.errors import MissingExtra, UsageError
 from livematte.spec import ModelSpec
 
@@ -39,8 +40,10 @@ def command(
         ),
     ] = "auto",
     spec: Annotated[Path | None, typer.Option(help="JSON spec of a file that holds none.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, onnxruntime or litert.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    engine: Annotated[str, typer.Option(help=f"{', '.join(ENGINES)}.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, or another one of the engine's.")
+    ] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the engine.")] = 1,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the report and pictures.")
