@@ -18,22 +18,18 @@ import cv2
 
 from livematte.data.datasets import open_dataset
 from livematte.evaluation.evaluator import evaluate
-from livematte.evaluation.network_engine import NetworkEngine
 from livematte.evaluation.predictors import EnginePredictor
 from livematte.evaluation.result import EvaluationConfig, EvaluationResult
 from livematte.evaluation.worst import draw_worst
 from livematte.files import write_atomically
-from livematte.spec import ModelSpec
-from livematte.training.checkpoint import load_trained
+from livematte.segmenter import load
 
 WORST = 24
 
 
 def main() -> None:
     options = parse()
-    recipe, network = load_trained(options.checkpoint)
-    spec = ModelSpec(recipe.name, *recipe.stages[-1].size)
-    predictor = EnginePredictor(NetworkEngine(network, spec, device="auto"))
+    predictor = EnginePredictor(load(options.checkpoint).engine)
     for name in options.sets:
         dataset = open_dataset(options.data / name, split="train")
         result = evaluate(predictor, dataset, EvaluationConfig(worst=WORST))

@@ -141,7 +141,7 @@ def test_pictures_without_people_can_be_scored(model: Path, spec: Path, data: Pa
         (["MODEL", "--spec", "SPEC", "--data", "nowhere"], InputError, "nowhere"),
         (["MODEL", "--spec", "SPEC", "--data", "DATA", "--set", "c"], InputError, "no such folder"),
         (["MODEL", "--spec", "SPEC", "--data", "DATA", "--split", "test"], UsageError, "split"),
-        (["run.ckpt", "--spec", "SPEC", "--data", "DATA"], UsageError, "--spec"),
+        (["run.ckpt", "--data", "DATA"], ModelError, "run.ckpt"),
         (["MODEL", "--spec", "SPEC", "--data", "DATA", "-o", "SPEC"], OutputError, "cannot be"),
     ],
 )

@@ -12,8 +12,8 @@ from livematte.spec import ModelSpec
 
 torch = pytest.importorskip("torch")
 
-from livematte.errors import DeviceError, ModelError  # noqa: E402
-from livematte.evaluation.network_engine import NetworkEngine  # noqa: E402
+from livematte.engines.torch import TorchEngine  # noqa: E402
+from livematte.errors import ModelError, UsageError  # noqa: E402
 from livematte.networks.base import Network, NetworkOutput  # noqa: E402
 
 
@@ -86,7 +86,7 @@ def test_an_image_model_gets_no_prior() -> None:
 
 
 def test_a_network_runs_like_a_model_file() -> None:
-    engine = NetworkEngine(RedNetwork(), ModelSpec("red", 16, 16), device="cpu", threads=1)
+    engine = TorchEngine(RedNetwork(), ModelSpec("red", 16, 16), device="cpu", threads=1)
     matte = EnginePredictor(engine).predict(half_red(16, 16))
     np.testing.assert_allclose(matte, half_red(16, 16)[..., 0] / 255, atol=0.002)
     assert (engine.name, engine.device, engine.threads) == ("torch", "cpu", 1)
@@ -94,17 +94,17 @@ def test_a_network_runs_like_a_model_file() -> None:
 
 def test_a_network_with_prior_starts_from_an_empty_one() -> None:
     spec = ModelSpec("red", 16, 16, prior=True)
-    engine = NetworkEngine(RedNetwork(prior=True), spec, device="cpu")
+    engine = TorchEngine(RedNetwork(prior=True), spec, device="cpu")
     image = np.zeros((16, 16, 3), np.float32)
     assert engine.run(image).max() < 0.01
     last = np.full((16, 16), 0.75, np.float32)
     np.testing.assert_allclose(engine.run(image, last), 0.75, atol=1e-5)
 
 
-def test_nan_and_missing_devices_are_errors() -> None:
-    with pytest.raises(DeviceError, match="--device cpu"):
-        NetworkEngine(RedNetwork(), ModelSpec("red", 16, 16), device="tpu")
-    engine = NetworkEngine(RedNetwork(gain=np.nan), ModelSpec("red", 16, 16), device="cpu")
+def test_nan_and_unknown_devices_are_errors() -> None:
+    with pytest.raises(UsageError, match="no device 'tpu'"):
+        TorchEngine(RedNetwork(), ModelSpec("red", 16, 16), device="tpu")
+    engine = TorchEngine(RedNetwork(gain=np.nan), ModelSpec("red", 16, 16), device="cpu")
     with pytest.raises(ModelError, match="NaN"):
         engine.run(np.zeros((16, 16, 3), np.float32))
 

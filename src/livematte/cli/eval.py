@@ -10,16 +10,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from livematte.engines import ENGINES
-from livematte.errors import MissingExtra, UsageError
-from livematte.spec import ModelSpec
 
 if TYPE_CHECKING:
     from livematte.data.dataset import Dataset
-    from livematte.engines import Engine
 
 __all__ = ["command"]
 
-_CHECKPOINT = ".ckpt"
 _BACKGROUNDS = "backgrounds"
 
 
@@ -66,10 +62,11 @@ def command(
     from livematte.evaluation.predictors import EnginePredictor  # noqa: PLC0415 - heavy
     from livematte.evaluation.report import to_dict, to_json, to_markdown  # noqa: PLC0415 - heavy
     from livematte.evaluation.result import EvaluationConfig  # noqa: PLC0415 - heavy
+    from livematte.segmenter import load  # noqa: PLC0415 - heavy
 
     folder = data / subset if subset else data
     dataset = _open_dataset(folder, layout, split)
-    opened = _open_model(model, spec, engine, device, threads)
+    opened = load(model, engine=engine, device=device, threads=threads, spec=spec).engine
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
         task = bar.add_task("Scoring", total=None)
         result = evaluate(
@@ -95,26 +92,3 @@ def _open_dataset(folder: Path, layout: str, split: str) -> Dataset:
     if layout == _BACKGROUNDS:
         return Backgrounds.open(folder, split=part)
     return open_dataset(folder, layout=layout, split=part)
-
-
-def _open_model(model: str, spec: Path | None, engine: str, device: str, threads: int) -> Engine:
-    """A checkpoint runs in torch, everything else in the engine of its file."""
-    path = Path(model)
-    if path.suffix != _CHECKPOINT:
-        from livematte.segmenter import load  # noqa: PLC0415 - heavy
-
-        return load(model, engine=engine, device=device, threads=threads, spec=spec).engine
-    if spec is not None or engine != "auto":
-        raise UsageError(
-            "a checkpoint knows its spec and runs in torch: leave out --spec, --engine"
-        )
-    try:
-        from livematte.evaluation.network_engine import NetworkEngine  # noqa: PLC0415 - torch
-        from livematte.training.checkpoint import load_trained  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "train") from error
-
-    recipe, network = load_trained(path)
-    height, width = recipe.stages[-1].size
-    known = ModelSpec(recipe.name, height, width, prior=recipe.prior)
-    return NetworkEngine(network, known, device=device, threads=threads)
