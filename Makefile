@@ -5,7 +5,7 @@ OUT ?= out/demo
 NEWEST = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livematte needs Python 3.11 or newer; set PYTHON=")'
 INSTALL = install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check networks zoo-table zoo-sheet gpu-train clean help
+.PHONY: demo test lint check networks zoo-table zoo-sheet gpu-train check-mediapipe clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -40,8 +40,12 @@ gpu-train: ## train QUEUE for MINUTES on DATA (a dataset, or shards of one) into
 	@test -n "$(DATA)" -a "$(origin OUT)" != file || { echo 'give DATA=folder of sets or shards, and OUT=folder of the runs'; exit 2; }
 	PYTHONPATH="src$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m livematte queue "$(QUEUE)" --data "$(DATA)" --output "$(OUT)" --minutes $(MINUTES)
 
+check-mediapipe: .venv-test/ready .venv-mediapipe/ready ## run the MediaPipe export in MediaPipe itself
+	.venv-test/bin/python benchmarks/check_mediapipe.py prepare out/mediapipe
+	.venv-mediapipe/bin/python benchmarks/check_mediapipe.py compare out/mediapipe
+
 clean: ## remove the environments and what the demo wrote
-	rm -rf .venv-demo .venv-test out
+	rm -rf .venv-demo .venv-test .venv-mediapipe out
 
 .venv-demo/ready: pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc')
 	@$(NEWEST)
@@ -55,5 +59,11 @@ clean: ## remove the environments and what the demo wrote
 	@echo 'installing livematte and its tests into .venv-test (some minutes) ...'
 	@$(PYTHON) -m venv --clear .venv-test
 	@.venv-test/bin/python -m pip $(INSTALL) --upgrade pip
-	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,openvino,pretrained]'
+	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,litert-export,openvino,coreml,pretrained]'
+	@touch $@
+
+.venv-mediapipe/ready:
+	@echo 'installing MediaPipe into .venv-mediapipe (a minute) ...'
+	@$(PYTHON) -m venv --clear .venv-mediapipe
+	@.venv-mediapipe/bin/python -m pip install --quiet --quiet --disable-pip-version-check 'mediapipe==0.10.21' 'numpy<2'
 	@touch $@

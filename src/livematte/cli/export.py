@@ -65,6 +65,10 @@ def command(
             help="Largest difference from torch, a tenth of it in the mean; default the target's."
         ),
     ] = None,
+    flat: Annotated[
+        bool,
+        typer.Option("--flat", help="Give the matte as one row of H·W numbers (litert)."),
+    ] = False,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
@@ -121,6 +125,7 @@ def command(
         precision=precision,
         photo=None if photo is None else fit_image(read_picture(photo).rgb, spec),
         tolerance=tolerance,
+        flat=flat,
     )
     _print(report)
 

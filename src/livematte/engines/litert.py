@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.engines.base import check_shapes, choose_spec, decode, encode_inputs
+from livematte.engines.litert_file import read_embedded_spec
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import ModelSpec
 
@@ -39,8 +40,8 @@ class LiteRtEngine:
         Args:
             path: the model's file, for messages.
             model: its content.
-            spec: goes before ``fallback``.
-            fallback: required without a spec; the file itself holds none that is read yet.
+            spec: goes before the embedded one.
+            fallback: for a file that embeds none.
             device: ``auto`` or ``cpu``.
             threads: of one run; None leaves the choice to LiteRT.
 
@@ -56,9 +57,9 @@ class LiteRtEngine:
                 "CUDA was asked for, but LiteRT files run on the CPU here: use --device cpu, "
                 "or an ONNX file"
             )
-        self.spec = choose_spec(path, spec, None, fallback)
-        self.threads = threads
         self._interpreter = _open_interpreter(path, model, threads)
+        self.spec = choose_spec(path, spec, read_embedded_spec(model), fallback)
+        self.threads = threads
         self._inputs = self._interpreter.get_input_details()
         self._output = self._interpreter.get_output_details()[0]
         shapes = [[int(side) for side in detail["shape"]] for detail in self._inputs]

@@ -59,6 +59,7 @@ def export_model(
     precision: str = "fp32",
     photo: NDArray[np.float32] | None = None,
     tolerance: float | None = None,
+    flat: bool = False,
 ) -> ExportReport:
     """Write a model and the spec beside it; nothing is written when the comparison fails.
 
@@ -73,6 +74,7 @@ def export_model(
             that comes with livematte.
         tolerance: largest difference from torch that is accepted, a tenth of it in the mean; None
             takes the target's.
+        flat: give the matte as one row of H·W numbers, for targets that offer it.
 
     Raises:
         UsageError: no such target or precision, a network that the target cannot take, or a name
@@ -83,6 +85,8 @@ def export_model(
     """
     kind = get_target(target)
     _check_request(target, kind, network, spec, path, precision)
+    if flat and not kind.flat:
+        raise UsageError(f"{kind.title} files have no flat output: leave out --flat")
     build = load_builder(target)
     spec = replace(spec, precision=precision, layout=kind.layout, sha256=None)
     graph = MatteGraph(network).cpu().float()
@@ -91,7 +95,7 @@ def export_model(
         photo = fit_image(read_picture(_PORTRAIT).rgb, spec)
     example = (torch.from_numpy(photo.transpose(2, 0, 1).copy())[None], *example[1:])
     name = spec.name if kind.folder else path.stem
-    built = build(Job(graph, spec, example, name))
+    built = build(Job(graph, spec, example, name, flat))
     model = name + kind.suffix
     files, final = _with_sidecar(built.files, model, spec)
     largest = mean = None

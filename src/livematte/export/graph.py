@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _MOST_IMAGES = 1024
-_NODE = re.compile(r"translating node %(\w+)|while executing %(\w+)")
+_NODE = re.compile(r"translating node %(\w+)|[Ww]hile executing %(\w+)")
 
 
 class MatteGraph(nn.Module):

@@ -39,12 +39,14 @@ class Job:
         spec: what the file says about itself; its precision and layout are the target's.
         example: inputs of a batch of one: a photo, and a prior for a network that takes one.
         name: of the files, without suffix.
+        flat: give the matte as one row of H·W numbers.
     """
 
     graph: MatteGraph
     spec: ModelSpec
     example: tuple[Tensor, ...]
     name: str
+    flat: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Target:
         folder: several files belong together, in a folder of their own.
         prior: networks with a prior can be exported to it.
         layout: of the input's axes.
+        flat: it can give the matte as one row.
     """
 
     title: str
@@ -90,6 +93,7 @@ class Target:
     folder: bool = False
     prior: bool = True
     layout: Layout = "nchw"
+    flat: bool = False
 
 
 # 16-bit weights, computed in 32 bits: as exact. Computed in 16 bits: edges move by a shade.
@@ -99,6 +103,24 @@ _COMPUTED_HALF = {"fp32": EXACT, "fp16": Tolerance(0.05, 0.005)}
 TARGETS: dict[str, Target] = {
     "onnx": Target("ONNX", ".onnx", _STORED_HALF),
     "openvino": Target("OpenVINO", ".xml", _STORED_HALF, engine="openvino", extra="openvino"),
+    "litert": Target(
+        "LiteRT",
+        ".tflite",
+        _STORED_HALF,
+        engine="litert",
+        extra="litert-export",
+        layout="nhwc",
+        flat=True,
+    ),
+    "mediapipe": Target(
+        "MediaPipe",
+        ".tflite",
+        _STORED_HALF,
+        engine="litert",
+        extra="litert-export",
+        prior=False,
+        layout="nhwc",
+    ),
     "tensorrt": Target("TensorRT", ".onnx", _COMPUTED_HALF, folder=True),
     "deepstream": Target("DeepStream", ".onnx", _COMPUTED_HALF, folder=True, prior=False),
 }
