@@ -1,5 +1,6 @@
 """Nothing shifts, nothing aliases, and a matte comes back to where its frame was."""
 
+import cv2
 import numpy as np
 import pytest
 

@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 def test_help_lists_every_command(run: Run) -> None:
     code, out, _ = run("--help")
     assert code == 0
-    for command in ("image", "models", "data", "train", "eval", "export"):
+    for command in ("image", "video", "models", "data", "train", "eval", "export"):
         assert command in out
 
 

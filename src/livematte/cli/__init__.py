@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from livematte.cli import image, models
+from livematte.cli import image, models, video
 from livematte.cli.console import complain, disk_is_full, flush_output, prepare_streams
 from livematte.errors import LivematteError, MissingExtra, OutputError
 
@@ -31,7 +31,7 @@ _EXTRAS: dict[str, str] = {
 
 app = typer.Typer(
     name="livematte",
-    help="Cut people out of pictures, and train the networks that do.",
+    help="Cut people out of pictures and videos, and train the networks that do.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,10 +55,11 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Cut people out of pictures, and train the networks that do."""
+    """Cut people out of pictures and videos, and train the networks that do."""
 
 
 app.command("image")(image.command)
+app.command("video")(video.command)
 app.add_typer(models.app, name="models")
 # The training half: these files import what they need inside their commands.
 app.add_typer(importlib.import_module("livematte.cli.data").app, name="data")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from PIL import ImageColor
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from livematte.cli.backgrounds import parse_background
 from livematte.cli.console import complain, show_log, shown
-from livematte.cli.paths import STANDARD, Job, Plan, exists, plan
+from livematte.cli.paths import STANDARD, Job, Plan, plan
 from livematte.engines import ENGINES, PRECISIONS
 from livematte.errors import InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
@@ -106,7 +106,7 @@ def command(
         raise UsageError("--cutout, --alpha and --background exclude each other: give one")
     if "" in (*inputs, output, background, model):
         raise UsageError("an empty argument names nothing: give a path, or . for this folder")
-    behind = None if background is None else _parse_background(background)
+    behind = None if background is None else parse_background(background)
     used = [behind] if isinstance(behind, Path) else []
     todo = plan(inputs, output, f".{file_format}", used=used)
     transparent = behind is None and not alpha
@@ -130,27 +130,6 @@ def command(
     code = _run_all(todo, make, _Reporter(as_json=as_json, quiet=quiet))
     if code:
         raise typer.Exit(code)
-
-
-def _parse_background(text: str) -> Path | tuple[int, int, int] | Literal["blur"]:
-    """A colour, a picture's path, or the word ``blur``."""
-    if text == "blur":
-        return "blur"
-    try:
-        colour = ImageColor.getrgb(text)
-    except ValueError:
-        path = Path(text)
-        if path.suffix or exists(path):
-            return path
-        raise UsageError(
-            f"--background {text}: not a colour (red, #00b140, rgb(0,177,64)), a picture, or blur"
-        ) from None
-    if len(colour) == 4:
-        raise UsageError(
-            f"--background {text}: a colour behind a person cannot be transparent: leave out its "
-            "fourth part, or leave out --background"
-        )
-    return colour
 
 
 def _check_streams(jobs: list[Job], *, as_json: bool) -> None:

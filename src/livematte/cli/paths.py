@@ -11,7 +11,7 @@ from pathlib import Path
 from livematte.errors import InputError, OutputError, UsageError
 from livematte.images import READABLE_SUFFIXES, UNREADABLE_SUFFIXES, format_of
 
-__all__ = ["STANDARD", "Failure", "Job", "Plan", "exists", "plan"]
+__all__ = ["STANDARD", "Failure", "Job", "Plan", "exists", "plan", "protect"]
 
 STANDARD = "-"
 
@@ -92,7 +92,8 @@ def plan(inputs: list[str], output: str, suffix: str, *, used: Iterable[Path] = 
     else:
         _check_folder(target, inputs, named=named_folder)
         result = _into_folder([Path(name) for name in inputs], target, suffix)
-    _protect([*(job.source for job in result.jobs if job.source), *used], result.jobs)
+    sources = [job.source for job in result.jobs if job.source is not None]
+    protect([*sources, *used], [job.target for job in result.jobs if job.target is not None])
     return result
 
 
@@ -215,13 +216,17 @@ def _real(path: Path) -> Path:
         return path.absolute()
 
 
-def _protect(used: list[Path], jobs: list[Job]) -> None:
-    """Refuse to write over what is read, under whatever name."""
+def protect(used: Iterable[Path], targets: Iterable[Path]) -> None:
+    """Refuse to write over what is read, under whatever name.
+
+    Raises:
+        OutputError: a target is one of the files used.
+    """
     taken = {key for path in used for key in _identities(path)}
-    for job in jobs:
-        if job.target is not None and not taken.isdisjoint(_identities(job.target)):
+    for target in targets:
+        if not taken.isdisjoint(_identities(target)):
             raise OutputError(
-                f"{job.target}: is also an input, and would be lost; choose another output"
+                f"{target}: is also an input, and would be lost; choose another output"
             )
 
 

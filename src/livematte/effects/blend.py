@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from livematte.effects.checks import check_frame, check_share
 from livematte.errors import UsageError
 from livematte.refinement import estimate_foreground, thrice, tiles_with
-from livematte.transforms import resize
+from livematte.transforms import resize, shrink
 
 __all__ = ["blend", "cover", "cut_out"]
 
@@ -107,11 +107,14 @@ def cut_out(
     return np.dstack([colours, share])
 
 
-def cover(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def cover(
+    picture: NDArray[np.uint8], height: int, width: int, *, quick: bool = False
+) -> NDArray[np.uint8]:
     """Scale a picture to cover ``height`` × ``width`` and cut off evenly what stands over.
 
     Args:
         picture: h×w×3 uint8 RGB.
+        quick: for video: see :func:`livematte.transforms.shrink`.
 
     Returns:
         ``height`` × ``width`` × 3 uint8 RGB.
@@ -132,4 +135,4 @@ def cover(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
         kept = min(max(round(rows * width / height), 1), columns)
         left = (columns - kept) // 2
         picture = picture[:, left : left + kept]
-    return resize(picture, height, width)
+    return shrink(picture, height, width) if quick else resize(picture, height, width)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from livematte.effects.blend import blend
 from livematte.effects.checks import check_frame, check_share, check_strength
 from livematte.refinement import work_size
-from livematte.transforms import resize
+from livematte.transforms import resize, shrink
 
 __all__ = ["blur_background", "blurred_background"]
 
@@ -26,6 +26,7 @@ def blur_background(
     *,
     strength: float = 0.02,
     opacity: Floats | None = None,
+    work_side: int = _WORK_SIDE,
 ) -> NDArray[np.uint8]:
     """The person sharp, the rest out of focus.
 
@@ -36,6 +37,7 @@ def blur_background(
             as it is.
         opacity: H×W float32 in [0, 1], the frame's own alpha channel; None: opaque. What is
             transparent is filled from the room around it.
+        work_side: longest side, at most, of the picture that is blurred.
 
     Returns:
         H×W×3 uint8 RGB.
@@ -43,8 +45,12 @@ def blur_background(
     Raises:
         UsageError: other shapes, types or ranges.
     """
-    behind = blurred_background(frame, alpha, strength=strength, opacity=opacity)
-    return behind if strength == 0 else blend(frame, alpha, behind, opacity=opacity)
+    behind = blurred_background(
+        frame, alpha, strength=strength, opacity=opacity, work_side=work_side
+    )
+    if strength == 0:
+        return behind
+    return blend(frame, alpha, behind, opacity=opacity, work_side=work_side)
 
 
 def blurred_background(
@@ -53,6 +59,7 @@ def blurred_background(
     *,
     strength: float = 0.02,
     opacity: Floats | None = None,
+    work_side: int = _WORK_SIDE,
 ) -> NDArray[np.uint8]:
     """The background alone, blurred, and continued behind the person.
 
@@ -70,16 +77,16 @@ def blurred_background(
         return frame.copy()
     height, width = alpha.shape
     # A blur needs no more pixels than a few per standard deviation.
-    side = min(_WORK_SIDE, max(round(min(8 / strength, _WORK_SIDE)), 64))
+    side = min(work_side, max(round(min(8 / strength, work_side)), 64))
     rows, columns = work_size(height, width, side)
     longest = max(rows, columns)
     margin = max(round(_MARGIN * longest), 1)
-    person = cv2.dilate(resize(alpha, rows, columns), np.ones((2 * margin + 1,) * 2, np.uint8))
+    person = cv2.dilate(shrink(alpha, rows, columns), np.ones((2 * margin + 1,) * 2, np.uint8))
     # Half a person already counts as one: it would show again as a ghost.
     weight = np.asarray(np.clip(1 - 2 * person, 0, 1), dtype=np.float32)[..., None]
     if opacity is not None:
-        weight = weight * resize(opacity, rows, columns)[..., None]
-    small = resize(frame, rows, columns).astype(np.float32)
+        weight = weight * shrink(opacity, rows, columns)[..., None]
+    small = shrink(frame, rows, columns).astype(np.float32)
     sigma = max(strength * longest, 0.3)
     layers = []
     while True:

@@ -97,7 +97,9 @@ def _open(opening: Opening, options: SourceOptions) -> ContainerSource:
 def _standard_input(options: SourceOptions) -> Opening:
     if sys.stdin is None:
         raise InputError("standard input: is closed; pipe a video in, or name a file")
-    stream, name, live = sys.stdin.buffer, "standard input", bool(options.live)
+    # Without the buffer: its lock, held by a read that hangs, would abort the interpreter's end.
+    stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    name, live = "standard input", bool(options.live)
     if options.input_format == "auto":
         return Opening(stream, name, live=live)
     if options.size is None:
