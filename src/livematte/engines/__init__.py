@@ -12,7 +12,7 @@ from livematte.engines.base import Engine
 from livematte.errors import ModelError, UsageError
 from livematte.spec import ModelSpec
 
-__all__ = ["ENGINES", "PRECISIONS", "Engine", "open_engine"]
+__all__ = ["ENGINES", "PRECISIONS", "Engine", "open_engine", "takes"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,11 @@ def open_engine(
         path, model, spec, fallback=sidecar, device=device, threads=threads, **options
     )
     return opened
+
+
+def takes(engine: str, path: Path) -> bool:
+    """Whether an engine opens files of this suffix; whether it is installed is told by opening."""
+    return engine in _RUNTIMES and path.suffix.lower() in _RUNTIMES[engine].suffixes
 
 
 def _choose(path: Path, engine: str) -> str:

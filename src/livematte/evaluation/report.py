@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from livematte.evaluation.result import EvaluationResult
 from livematte.evaluation.slices import SLICES
+from livematte.machine import processor_name
 
 __all__ = ["SCORES", "ScoreInfo", "to_dict", "to_json", "to_markdown"]
 
@@ -63,7 +62,7 @@ def to_dict(result: EvaluationResult, *, dataset: str, split: str | None) -> dic
         "split": split,
         "images": len(result.images),
         "config": asdict(result.config),
-        "machine": {"processor": _processor(), "cores": os.cpu_count()},
+        "machine": {"processor": processor_name(), "cores": os.cpu_count()},
         "engine": engine,
         "latency_ms": latency,
         "scores": {name: asdict(result.scores[name]) for name in SCORES if name in result.scores},
@@ -107,16 +106,6 @@ def _calibration(result: EvaluationResult) -> list[dict[str, float]]:
         }
         for b in np.flatnonzero(count)
     ]
-
-
-def _processor() -> str:
-    """The processor's name where the system tells it (Linux keeps it in /proc)."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def to_markdown(

@@ -1,0 +1,26 @@
+"""Markdown tables and JSON, as every benchmark prints them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["json_text", "markdown_table"]
+
+
+def markdown_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1
+) -> list[str]:
+    """The lines of a table: the first ``left`` columns to the left, the others to the right."""
+    marks = ["---" if column < left else "--:" for column in range(len(header))]
+    return [
+        f"| {' | '.join(header)} |",
+        f"|{'|'.join(marks)}|",
+        *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows),
+    ]
+
+
+def json_text(report: dict[str, Any]) -> str:
+    """JSON for programs."""
+    return json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

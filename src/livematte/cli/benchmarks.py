@@ -1,0 +1,82 @@
+"""The commands of ``livematte bench`` that measure models; ``bench`` has them beside its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from livematte.engines import PRECISIONS
+from livematte.errors import UsageError
+from livematte.weights import DEFAULT
+
+__all__ = ["COMMANDS", "latency"]
+
+Json = Annotated[Path | None, typer.Option("--json", help="Also write the report as JSON.")]
+Specs = Annotated[
+    Path | None, typer.Option(help="Folder of STEM.json, for files that hold no spec.")
+]
+
+
+def latency(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Bundled names or model files.")
+    ] = None,
+    engines: Annotated[
+        str, typer.Option(help="Which to compare, with commas.")
+    ] = "onnxruntime,openvino,litert,torch",
+    precisions: Annotated[
+        str,
+        typer.Option(help=f"file (as it is stored), {', '.join(PRECISIONS)}; with commas."),
+    ] = "file",
+    threads: Annotated[str, typer.Option(help="Threads of one run; with commas.")] = "1,2",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or another one of the engines'.")] = "cpu",
+    rounds: Annotated[int, typer.Option(min=1, help="Timed runs of each.")] = 30,
+    warmup: Annotated[int, typer.Option(min=0, help="Untimed runs of each before.")] = 5,
+    specs: Specs = None,
+    output: Json = None,
+) -> None:
+    """Time every engine × model × precision × threads, taking turns, each in its own process."""
+    from livematte.benchmark.combinations import combine  # noqa: PLC0415
+    from livematte.benchmark.latency import measure, to_dict, to_markdown  # noqa: PLC0415
+
+    combinations, skips = combine(
+        models or [DEFAULT],
+        _names(engines),
+        _names(precisions),
+        _numbers("--threads", threads),
+        device=device,
+        specs=specs,
+    )
+    with Console(stderr=True).status("starting") as status:
+        report = measure(
+            combinations, rounds=rounds, warmup=warmup, skips=skips, progress=status.update
+        )
+    typer.echo(to_markdown(report), nl=False)
+    _write_json(output, lambda: to_dict(report))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in _names(text)]
+    except ValueError:
+        raise UsageError(f"{option} {text}: expected numbers with commas, such as 1,2") from None
+
+
+def _write_json(path: Path | None, report: Callable[[], dict[str, Any]]) -> None:
+    from livematte.benchmark.tables import json_text  # noqa: PLC0415
+    from livematte.files import write_atomically  # noqa: PLC0415
+
+    if path is not None:
+        write_atomically(path, json_text(report()).encode())
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"latency": latency}
+"""By name."""
