@@ -5,7 +5,9 @@ OUT ?= out/demo
 NEWEST = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "livematte needs Python 3.11 or newer; set PYTHON=")'
 INSTALL = install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check networks zoo-table zoo-sheet gpu-train check-mediapipe clean help
+FRAMES ?= 20000
+
+.PHONY: demo test lint check bench-pipeline soak networks zoo-table zoo-sheet gpu-train check-mediapipe clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -43,6 +45,13 @@ gpu-train: ## train QUEUE for MINUTES on DATA (a dataset, or shards of one) into
 check-mediapipe: .venv-test/ready .venv-mediapipe/ready ## run the MediaPipe export in MediaPipe itself
 	.venv-test/bin/python benchmarks/check_mediapipe.py prepare out/mediapipe
 	.venv-mediapipe/bin/python benchmarks/check_mediapipe.py compare out/mediapipe
+
+bench-pipeline: .venv-test/ready ## where the time of a 720p film goes, beside decoding and encoding alone
+	@test -f out/bench.mp4 || .venv-test/bin/python benchmarks/make_clip.py out/bench.mp4 --size 1280x720 --frames 150
+	.venv-test/bin/livematte bench pipeline out/bench.mp4
+
+soak: .venv-test/ready ## 20,000 generated frames (or FRAMES) through the pipeline: memory must stay flat
+	.venv-test/bin/python benchmarks/soak.py --frames $(FRAMES)
 
 clean: ## remove the environments and what the demo wrote
 	rm -rf .venv-demo .venv-test .venv-mediapipe out
