@@ -15,6 +15,7 @@ from livematte.errors import MissingExtra
 from livematte.export.graph import MatteGraph, trace, unsupported
 from livematte.export.silence import silenced
 from livematte.export.targets import Built, Job
+from livematte.export.transposed import with_plain_transposes
 from livematte.spec import METADATA_KEY
 
 __all__ = ["ChannelsLast", "add_metadata", "build", "convert", "halve_weights"]
@@ -57,7 +58,7 @@ def convert(job: Job) -> bytes:
         MissingExtra, ModelError: as :func:`build`.
     """
     converter = _load_converter()
-    graph = ChannelsLast(job.graph, flat=job.flat).eval()
+    graph = with_plain_transposes(ChannelsLast(job.graph, flat=job.flat).eval())
     inputs = tuple(x.permute(0, 2, 3, 1).contiguous() for x in job.example)
     names = ["image", "prior"][: len(inputs)]
     try:
