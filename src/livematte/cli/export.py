@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livematte.errors import ModelError, UsageError
-from livematte.export.targets import TARGETS, get_target
+from livematte.errors import MissingExtra, ModelError, UsageError
+from livematte.export.targets import EDGETPU, TARGETS, get_target
 from livematte.spec import ModelSpec
 from livematte.weights import bundled, find
 
@@ -32,7 +32,11 @@ def command(
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="TARGET", help=f"{', '.join(TARGETS)}; default by the output's name."),
+        typer.Option(
+            metavar="TARGET",
+            help=f"{', '.join(TARGETS)}; default by the output's name. With {EDGETPU} a .tflite "
+            "is checked and nothing written.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -97,6 +101,9 @@ def command(
     from livematte.training.checkpoint import load_trained, save_for_release  # noqa: PLC0415
     from livematte.transforms import fit_image  # noqa: PLC0415
 
+    if to == EDGETPU and model.endswith(".tflite"):
+        _check_edgetpu(Path(model))
+        return
     checkpoint, shipped = _locate(model)
     if output is not None and output.suffix == _CHECKPOINT:
         if to or reports or options:
@@ -128,6 +135,25 @@ def command(
         flat=flat,
     )
     _print(report)
+
+
+def _check_edgetpu(path: Path) -> None:
+    """Print what the Edge TPU's compiler would map; fail where it is not all."""
+    try:
+        from livematte.export.edgetpu import check_edgetpu  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "ai-edge-litert", "litert") from error
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    report = check_edgetpu(content, path)
+    for line in report.lines():
+        print(line)
+    if count := len(report.falling_back):
+        raise ModelError(
+            f"{path}: {count} operator{'s' if count > 1 else ''} would fall back to the processor"
+        )
 
 
 def _locate(model: str) -> tuple[Path, ModelSpec | None]:

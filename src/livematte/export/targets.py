@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from livematte.export.graph import MatteGraph
 
-__all__ = ["TARGETS", "Built", "Job", "Target", "Tolerance", "get_target", "load_builder"]
+__all__ = [
+    "EDGETPU",
+    "TARGETS",
+    "Built",
+    "Job",
+    "Target",
+    "Tolerance",
+    "get_target",
+    "load_builder",
+]
 
 
 @dataclass(frozen=True)
@@ -125,9 +134,16 @@ TARGETS: dict[str, Target] = {
     "deepstream": Target("DeepStream", ".onnx", _COMPUTED_HALF, folder=True, prior=False),
 }
 
+EDGETPU = "edgetpu"
+
 
 def get_target(name: str) -> Target:
     """A target by its name; :class:`UsageError` lists those there are."""
+    if name == EDGETPU:
+        raise UsageError(
+            "the Edge TPU takes models in 8-bit integers only, which livematte does not export "
+            "yet; `livematte export MODEL.tflite --to edgetpu` checks one made elsewhere"
+        )
     if name not in TARGETS:
         raise UsageError(f"no target {name!r}: take one of {', '.join(TARGETS)}")
     return TARGETS[name]
