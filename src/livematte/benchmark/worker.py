@@ -17,7 +17,7 @@ from livematte.engines import open_engine
 from livematte.errors import LivematteError, ModelError, one_line
 from livematte.spec import ModelSpec
 
-__all__ = ["Opened", "Worker", "peak_memory"]
+__all__ = ["Opened", "Worker", "peak_memory", "read_spec"]
 
 _LEAVE_SECONDS = 10.0
 
@@ -152,7 +152,7 @@ def _open(combination: Combination) -> tuple[Any, dict[str, Any]]:
         device=combination.device,
         threads=combination.threads,
         precision=None if combination.precision == AS_STORED else combination.precision,
-        spec=None if combination.spec is None else _read_spec(combination.spec),
+        spec=None if combination.spec is None else read_spec(combination.spec),
     )
     spec = engine.spec
     image = np.random.default_rng(0).random((spec.height, spec.width, 3), dtype=np.float32)
@@ -165,7 +165,8 @@ def _open(combination: Combination) -> tuple[Any, dict[str, Any]]:
     return lambda: engine.run(image), facts
 
 
-def _read_spec(path: Path) -> ModelSpec:
+def read_spec(path: Path) -> ModelSpec:
+    """The spec in a JSON file; :class:`ModelError` where it cannot be read."""
     try:
         return ModelSpec.from_json(path.read_text(encoding="utf-8"), source=str(path))
     except (OSError, UnicodeDecodeError) as error:

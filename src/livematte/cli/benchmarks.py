@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from livematte.engines import PRECISIONS
+from livematte.engines import PRECISIONS, takes
 from livematte.errors import UsageError
 from livematte.weights import DEFAULT
 
-__all__ = ["COMMANDS", "latency"]
+__all__ = ["COMMANDS", "latency", "ops"]
 
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the report as JSON.")]
 Specs = Annotated[
@@ -59,6 +59,29 @@ def latency(
     _write_json(output, lambda: to_dict(report))
 
 
+def ops(
+    model: Annotated[str, typer.Argument(help="A bundled name or a model file.")] = DEFAULT,
+    engine: Annotated[str, typer.Option(help="onnxruntime, openvino or litert.")] = "onnxruntime",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of one run.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Averaged over so many.")] = 20,
+    slowest: Annotated[int, typer.Option(min=0, help="So many layers are listed.")] = 10,
+    spec: Annotated[Path | None, typer.Option(help="JSON spec of a file that holds none.")] = None,
+    output: Json = None,
+) -> None:
+    """Where a run's time goes: by operator type, and the slowest layers."""
+    from livematte.benchmark.combinations import find_files  # noqa: PLC0415
+    from livematte.benchmark.operators import to_dict, to_markdown  # noqa: PLC0415
+    from livematte.benchmark.profiling import profile  # noqa: PLC0415
+    from livematte.benchmark.worker import read_spec  # noqa: PLC0415
+
+    files = find_files(model)
+    path = next((file for file in files if takes(engine, file)), files[0])
+    given = None if spec is None else read_spec(spec)
+    report = profile(path, engine, runs=runs, threads=threads, spec=given)
+    typer.echo(to_markdown(report, slowest=slowest), nl=False)
+    _write_json(output, lambda: to_dict(report))
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -78,5 +101,5 @@ def _write_json(path: Path | None, report: Callable[[], dict[str, Any]]) -> None
         write_atomically(path, json_text(report()).encode())
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"latency": latency}
+COMMANDS: dict[str, Callable[..., None]] = {"latency": latency, "ops": ops}
 """By name."""

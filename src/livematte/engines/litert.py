@@ -14,7 +14,7 @@ from livematte.engines.litert_file import read_embedded_spec
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import ModelSpec
 
-__all__ = ["LiteRtEngine"]
+__all__ = ["LiteRtEngine", "open_interpreter"]
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class LiteRtEngine:
                 "CUDA was asked for, but LiteRT files run on the CPU here: use --device cpu, "
                 "or an ONNX file"
             )
-        self._interpreter = _open_interpreter(path, model, threads)
+        self._interpreter = open_interpreter(path, model, threads)
         self.spec = choose_spec(path, spec, read_embedded_spec(model), fallback)
         self.threads = threads
         self._inputs = self._interpreter.get_input_details()
@@ -87,7 +87,7 @@ class LiteRtEngine:
         return decode(_dequantise(output, self._output), self.spec)
 
 
-def _open_interpreter(path: Path, model: bytes, threads: int | None) -> Any:
+def open_interpreter(path: Path, model: bytes, threads: int | None) -> Any:
     """An interpreter ready to run, with the fast delegate where it takes the model."""
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415
