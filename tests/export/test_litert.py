@@ -16,9 +16,9 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from livematte.engines import open_engine
 from livematte.errors import MissingExtra, ModelError, UsageError
-from livematte.export import litert
 from livematte.export.exporter import export_model
 from livematte.export.litert import halve_weights
+from livematte.export.targets import TARGETS
 from livematte.networks.base import Network, NetworkOutput
 from livematte.spec import ModelSpec
 
@@ -133,7 +133,24 @@ def test_flat_is_for_litert(tmp_path: Path, small: Network, spec: ModelSpec) -> 
         export_model(small, spec, tmp_path / "model.onnx", flat=True)
 
 
-def test_the_converter_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "litert_torch", None)
-    with pytest.raises(MissingExtra, match=r"livematte\[litert-export\]"):
-        litert._load_converter()
+@pytest.mark.parametrize(
+    ("target", "package", "extra"),
+    [
+        ("litert", "litert_torch", "litert-export"),
+        ("mediapipe", "litert_torch", "litert-export"),
+        ("coreml", "coremltools", "coreml"),
+    ],
+)
+def test_the_converter_is_an_extra(
+    target: str,
+    package: str,
+    extra: str,
+    tmp_path: Path,
+    small: Network,
+    spec: ModelSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra, match=rf"{package}.*livematte\[{extra}\]"):
+        export_model(small, spec, tmp_path / f"m{TARGETS[target].suffix}", target=target)
+    assert list(tmp_path.iterdir()) == []

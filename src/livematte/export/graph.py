@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _MOST_IMAGES = 1024
-_NODE = re.compile(r"translating node %(\w+)|[Ww]hile executing %(\w+)")
+_NODE = re.compile(r"(?:translating node %|[Ww]hile executing %|Unsupported fx node )(\w+)")
 
 
 class MatteGraph(nn.Module):
@@ -116,7 +116,7 @@ def unsupported(
     while cause is not None:
         text += f"\n{cause}"
         reason, cause = cause, cause.__cause__
-    found = next((a or b for a, b in _NODE.findall(text) if (a or b) in nodes), None)
+    found = next((name for name in _NODE.findall(text) if name in nodes), None)
     layer = f" in layer {_layer(nodes[found])}" if found else ""
     operator = f" operator {nodes[found].target}" if found else ""
     return ModelError(

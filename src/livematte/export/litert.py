@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from torch import Tensor, nn
 
-from livematte.errors import MissingExtra
 from livematte.export.graph import MatteGraph, trace, unsupported
-from livematte.export.silence import silenced
+from livematte.export.silence import import_quietly, silenced
 from livematte.export.targets import Built, Job
 from livematte.export.transposed import with_plain_transposes
 from livematte.spec import METADATA_KEY
@@ -57,7 +55,7 @@ def convert(job: Job) -> bytes:
     Raises:
         MissingExtra, ModelError: as :func:`build`.
     """
-    converter = _load_converter()
+    converter = import_quietly("litert_torch", "litert-export")
     graph = with_plain_transposes(ChannelsLast(job.graph, flat=job.flat).eval())
     inputs = tuple(x.permute(0, 2, 3, 1).contiguous() for x in job.example)
     names = ["image", "prior"][: len(inputs)]
@@ -124,13 +122,3 @@ def _without_orphans(model: Any) -> Any:
         if index not in used:
             buffer.data = None
     return model
-
-
-def _load_converter() -> ModuleType:
-    try:
-        with silenced():
-            import litert_torch  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "litert-torch", "litert-export") from error
-    module: ModuleType = litert_torch
-    return module

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
+from livematte.errors import MissingExtra
 from livematte.export.graph import quiet
 
-__all__ = ["silenced"]
+__all__ = ["import_quietly", "silenced"]
 
 
 @contextlib.contextmanager
@@ -33,3 +36,16 @@ def silenced() -> Iterator[None]:
         logging.disable(disabled)
         os.dup2(terminal, 2)
         os.close(terminal)
+
+
+def import_quietly(name: str, extra: str) -> ModuleType:
+    """A converter that prints when it is imported.
+
+    Raises:
+        MissingExtra: it, or what it needs, is not installed.
+    """
+    try:
+        with silenced():
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or name, extra) from error

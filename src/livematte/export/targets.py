@@ -130,6 +130,13 @@ TARGETS: dict[str, Target] = {
         prior=False,
         layout="nhwc",
     ),
+    "coreml": Target(
+        "Core ML",
+        ".mlpackage",
+        {"fp32": EXACT, "fp16": Tolerance(0.05, 0.005)},
+        engine=None,
+        extra="coreml",
+    ),
     "tensorrt": Target("TensorRT", ".onnx", _COMPUTED_HALF, folder=True),
     "deepstream": Target("DeepStream", ".onnx", _COMPUTED_HALF, folder=True, prior=False),
 }
