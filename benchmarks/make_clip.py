@@ -32,7 +32,8 @@ def main() -> None:
     portrait = read_picture(EXAMPLES / "portrait.png").rgb
     alpha = livematte.load().segment(portrait)
     person = estimate_foreground(portrait, alpha)
-    room = cover(read_picture(EXAMPLES / "backdrop.jpg").rgb, round(1.1 * height), round(1.1 * width))
+    backdrop = read_picture(EXAMPLES / "backdrop.jpg").rgb
+    room = cover(backdrop, round(1.1 * height), round(1.1 * width))
     rng = np.random.default_rng(0)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     with av.open(arguments.output, "w") as out:

@@ -21,6 +21,7 @@ from livematte.video.container import ContainerSource
 from livematte.video.frames import Frame, Source
 from livematte.video.inputs import Opening
 from livematte.video.opening import SourceOptions, open_source
+from livematte.video.pacing import PacedSource
 from livematte.video.sequence import SequenceSource
 from video.clips import HEIGHT, WIDTH, person_left, picture
 
@@ -289,3 +290,23 @@ def test_pts_of_joined_streams_begin_at_zero(make_video: Make) -> None:
     frames = list(ContainerSource(Opening(path, "a", live=True)))
     assert [float(f.time) for f in frames] == [0, 0.04, 0.08, 0.12]
     assert av.time_base == 1_000_000
+
+
+def test_a_live_film_plays_in_real_time(folder: Path) -> None:
+    now, slept = [10.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    source = PacedSource(
+        SequenceSource(folder, rate=Fraction(10)), sleep=sleep, clock=lambda: now[0]
+    )
+    frames = iter(source)
+    for number in range(3):
+        assert next(frames).number == number
+    now[0] += 5  # the taker is slow: the next ones are late and come at once
+    assert [f.number for f in frames] == list(range(3, 12))
+    assert slept == pytest.approx([0.1, 0.1])
+    assert source.info.live
+    assert open_source(str(folder), SourceOptions(live=True)).info.live

@@ -14,6 +14,7 @@ from livematte.video.camera import open_camera
 from livematte.video.container import ContainerSource
 from livematte.video.frames import Source
 from livematte.video.inputs import Opening
+from livematte.video.pacing import PacedSource
 from livematte.video.sequence import SequenceSource
 
 __all__ = ["STANDARD", "InputFormat", "SourceOptions", "is_address", "open_source"]
@@ -40,8 +41,8 @@ class SourceOptions:
         size: width and height, where the source does not say (raw RGB) or can choose (cameras).
         input_format: of standard input: ``auto`` (told by the content; y4m, MPEG-TS, Matroska and
             others that can be read as they come) or ``rgb`` (raw, 3 bytes per pixel).
-        live: as fast as the frames come, and those not taken are lost; None: cameras and network
-            streams are live.
+        live: frames come when they come, and those not taken are lost; files are then played in
+            real time. None: cameras and network streams are live.
         timeout: seconds after which a network stream that sends nothing has stalled.
     """
 
@@ -80,14 +81,17 @@ def open_source(name: str, options: SourceOptions = SourceOptions()) -> Source:
     if is_address(name):
         return _open(_address(name, options), options)
     path = Path(name)
+    source: Source
     if path.is_dir():
-        return SequenceSource(
+        source = SequenceSource(
             path,
             rate=options.rate or _GUESSED_RATE,
             start=options.start,
             duration=options.duration,
         )
-    return _open(Opening(path, name, live=bool(options.live)), options)
+    else:
+        source = _open(Opening(path, name), options)
+    return PacedSource(source) if options.live else source
 
 
 def _open(opening: Opening, options: SourceOptions) -> ContainerSource:
