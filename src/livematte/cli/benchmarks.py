@@ -13,7 +13,7 @@ from livematte.engines import PRECISIONS, takes
 from livematte.errors import UsageError
 from livematte.weights import DEFAULT
 
-__all__ = ["COMMANDS", "latency", "ops"]
+__all__ = ["COMMANDS", "gpu_io", "latency", "ops"]
 
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the report as JSON.")]
 Specs = Annotated[
@@ -82,6 +82,23 @@ def ops(
     _write_json(output, lambda: to_dict(report))
 
 
+def gpu_io(
+    engines: Annotated[
+        str, typer.Option(help="torch, onnxruntime, openvino; with commas.")
+    ] = "torch,onnxruntime,openvino",
+    devices: Annotated[str, typer.Option(help="cpu, cuda; with commas.")] = "cpu",
+    rounds: Annotated[int, typer.Option(min=1, help="Timed runs of each.")] = 50,
+    output: Json = None,
+) -> None:
+    """What carrying a mask in and out costs, apart from computing it: seven toy graphs."""
+    from livematte.benchmark.copies import measure, to_dict, to_markdown  # noqa: PLC0415
+
+    with Console(stderr=True).status("starting") as status:
+        report = measure(_names(engines), _names(devices), rounds=rounds, progress=status.update)
+    typer.echo(to_markdown(report), nl=False)
+    _write_json(output, lambda: to_dict(report))
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -101,5 +118,5 @@ def _write_json(path: Path | None, report: Callable[[], dict[str, Any]]) -> None
         write_atomically(path, json_text(report()).encode())
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"latency": latency, "ops": ops}
+COMMANDS: dict[str, Callable[..., None]] = {"latency": latency, "ops": ops, "gpu-io": gpu_io}
 """By name."""
