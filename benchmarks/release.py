@@ -72,7 +72,7 @@ def main() -> None:
         (
             f"# Model card: {options.name}\n\n{notes['summary'].strip()}",
             facts(trained, spec, model, options.date),
-            (CARDS / "data.md").read_text(encoding="utf-8").strip() + f" {notes['start']}.",
+            (CARDS / "data.md").read_text(encoding="utf-8").strip() + f" Start: {notes['start']}.",
             "## Training\n\n" + notes["training"].strip(),
             scores(results, options.name),
             f"Something is taken for a person in {claimed} of {total} held-out pictures without "

@@ -28,9 +28,12 @@ def test_torch_and_onnx_runtime_agree(model: weights.BundledModel, portrait: np.
     engine = livematte.load(model.name, threads=1).engine
     image = fit_image(portrait, engine.spec)
     network = load_network(model.path.with_suffix(".ckpt"))
+    last = np.tile(np.linspace(0, 1, image.shape[1], dtype=np.float32), (image.shape[0], 1))
+    prior = last if engine.spec.prior else None
     with torch.no_grad():
-        logit = network(torch.from_numpy(image.transpose(2, 0, 1).copy())[None]).mask
-    difference = np.abs(engine.run(image) - torch.sigmoid(logit)[0, 0].numpy())
+        inputs = [image.transpose(2, 0, 1), *([] if prior is None else [prior[None]])]
+        logit = network(*(torch.from_numpy(x.copy())[None] for x in inputs)).mask
+    difference = np.abs(engine.run(image, prior) - torch.sigmoid(logit)[0, 0].numpy())
     assert difference.max() <= 1e-3
     assert difference.mean() <= 1e-4
 
