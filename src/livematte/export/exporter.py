@@ -98,9 +98,15 @@ def export_model(
     built = build(Job(graph, spec, example, name, flat))
     model = name + kind.suffix
     files, final = _with_sidecar(built.files, model, spec)
+    for other in built.further:
+        files, _ = _with_sidecar(files, other, replace(spec, layout="nchw"))
     largest = mean = None
     if kind.engine is not None:
-        largest, mean = _compare(graph, example, files, model, kind.engine)
+        differences = [
+            _compare(graph, example, files, entry, engine)
+            for entry, engine in {model: kind.engine, **built.further}.items()
+        ]
+        largest, mean = (max(column) for column in zip(*differences, strict=True))
         accepted = kind.precisions[precision]
         if tolerance is not None:
             accepted = Tolerance(tolerance, tolerance / 10)

@@ -65,11 +65,14 @@ class Built:
     Attributes:
         files: content by name, below the folder that they are written to. The model itself is
             ``job.name`` and the target's suffix.
+        further: other models among the files, with the engines that run them; each gets its own
+            spec beside it, and is compared as well.
         notes: lines for the user: what to do next, what was not checked.
     """
 
     files: Mapping[str, bytes]
     notes: tuple[str, ...] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
 
 
 Builder = Callable[[Job], Built]
@@ -136,6 +139,15 @@ TARGETS: dict[str, Target] = {
         {"fp32": EXACT, "fp16": Tolerance(0.05, 0.005)},
         engine=None,
         extra="coreml",
+    ),
+    "browser": Target(
+        "browser",
+        ".tflite",
+        _STORED_HALF,
+        engine="litert",
+        extra="litert-export",
+        folder=True,
+        layout="nhwc",
     ),
     "tensorrt": Target("TensorRT", ".onnx", _COMPUTED_HALF, folder=True),
     "deepstream": Target("DeepStream", ".onnx", _COMPUTED_HALF, folder=True, prior=False),
