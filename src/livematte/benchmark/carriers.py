@@ -40,6 +40,7 @@ class _Torch:
     def __init__(self, graph: ToyGraph, example: torch.Tensor, device: str) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("torch sees no CUDA device: leave out cuda")
+        torch.set_num_threads(1)  # torch knows no way for one graph alone
         self._graph = graph.to(device)
         self._input = torch.empty_like(example, device=device)
         self._output = self._input

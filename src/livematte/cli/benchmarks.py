@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 
 from livematte.engines import PRECISIONS, takes
-from livematte.errors import UsageError
+from livematte.errors import InputError, ModelError, UsageError
+from livematte.files import write_atomically
 from livematte.weights import DEFAULT
 
-__all__ = ["COMMANDS", "gpu_io", "latency", "ops"]
+__all__ = ["COMMANDS", "android", "gpu_io", "latency", "ops"]
 
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the report as JSON.")]
 Specs = Annotated[
@@ -99,6 +100,60 @@ def gpu_io(
     _write_json(output, lambda: to_dict(report))
 
 
+def android(
+    model: Annotated[
+        Path | None, typer.Argument(help="A .tflite file to write a script for.")
+    ] = None,
+    script: Annotated[Path, typer.Option("--output", "-o", help="The script to write.")] = Path(
+        "bench-android.sh"
+    ),
+    threads: Annotated[str, typer.Option(help="CPU threads, with commas.")] = "1,4",
+    gpu: Annotated[bool, typer.Option(help="Also LiteRT's GPU delegate.")] = True,
+    nnapi: Annotated[bool, typer.Option(help="Also NNAPI.")] = False,
+    delegate: Annotated[
+        Path | None, typer.Option(help="Also a vendor's delegate, a .so for the phone.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Each runs all configurations.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs in each.")] = 50,
+    output: Annotated[
+        Path | None, typer.Option("--read", help="Show the output of the script instead.")
+    ] = None,
+    slowest: Annotated[int, typer.Option(min=0, help="So many layers are listed.")] = 10,
+    as_json: Json = None,
+) -> None:
+    """Write the adb script that runs benchmark_model on a phone, or read what it printed."""
+    from livematte.benchmark import android as phone  # noqa: PLC0415
+
+    if output is not None:
+        report = phone.read_output(_read_text(output), source=str(output))
+        typer.echo(phone.to_markdown(report, slowest=slowest), nl=False)
+        _write_json(as_json, lambda: phone.to_dict(report))
+        return
+    if model is None:
+        raise UsageError("give the .tflite file to time, or --read the output of the script")
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model; livematte export --to litert writes one")
+    text = phone.write_script(
+        model,
+        threads=_numbers("--threads", threads),
+        gpu=gpu,
+        nnapi=nnapi,
+        delegate=delegate,
+        rounds=rounds,
+        runs=runs,
+    )
+    write_atomically(script, text.encode())
+    script.chmod(script.stat().st_mode | 0o111)
+    typer.echo(f"BENCHMARK_MODEL=path/to/benchmark_model sh {script}")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -112,11 +167,15 @@ def _numbers(option: str, text: str) -> list[int]:
 
 def _write_json(path: Path | None, report: Callable[[], dict[str, Any]]) -> None:
     from livematte.benchmark.tables import json_text  # noqa: PLC0415
-    from livematte.files import write_atomically  # noqa: PLC0415
 
     if path is not None:
         write_atomically(path, json_text(report()).encode())
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"latency": latency, "ops": ops, "gpu-io": gpu_io}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "latency": latency,
+    "ops": ops,
+    "gpu-io": gpu_io,
+    "android": android,
+}
 """By name."""
