@@ -27,9 +27,9 @@ lint: .venv-test/ready
 networks: .venv-test/ready ## count every network's parameters and MACs, as docs/networks.md shows
 	.venv-test/bin/python benchmarks/count_networks.py
 
-zoo-table: .venv-test/ready ## score the bundled models beside those of PEERS on DATA/portraits
+zoo-table: .venv-test/ready ## score and time the bundled models beside those of PEERS on DATA/portraits, with a picture
 	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps PEERS=folder of model files'; exit 2; }
-	.venv-test/bin/python benchmarks/zoo_table.py $(PEERS) --data "$(DATA)/portraits"
+	.venv-test/bin/python benchmarks/zoo_table.py $(PEERS) --data "$(DATA)/portraits" --picture out/zoo-front.png
 
 zoo-sheet: .venv-test/ready ## draw 24 portraits of DATA as cut out by the default model and SHEET_MODELS
 	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps SHEET_MODELS="file file"'; exit 2; }
@@ -68,7 +68,7 @@ clean: ## remove the environments and what the demo wrote
 	@echo 'installing livematte and its tests into .venv-test (some minutes) ...'
 	@$(PYTHON) -m venv --clear .venv-test
 	@.venv-test/bin/python -m pip $(INSTALL) --upgrade pip
-	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,litert-export,openvino,coreml,pretrained]'
+	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,litert-export,openvino,coreml,executorch,pretrained]'
 	@touch $@
 
 .venv-mediapipe/ready:

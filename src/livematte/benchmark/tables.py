@@ -1,12 +1,10 @@
-"""Markdown tables and JSON, as every benchmark prints them."""
+"""Markdown tables, as every benchmark prints them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-__all__ = ["json_text", "markdown_table"]
+__all__ = ["markdown_table"]
 
 
 def markdown_table(
@@ -19,8 +17,3 @@ def markdown_table(
         f"|{'|'.join(marks)}|",
         *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows),
     ]
-
-
-def json_text(report: dict[str, Any]) -> str:
-    """JSON for programs."""
-    return json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

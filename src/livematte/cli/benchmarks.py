@@ -14,7 +14,7 @@ from livematte.errors import InputError, ModelError, UsageError
 from livematte.files import write_atomically
 from livematte.weights import DEFAULT
 
-__all__ = ["COMMANDS", "android", "gpu_io", "latency", "ops"]
+__all__ = ["COMMANDS", "android", "gpu_io", "latency", "ops", "peers"]
 
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the report as JSON.")]
 Specs = Annotated[
@@ -147,6 +147,53 @@ def android(
     typer.echo(f"BENCHMARK_MODEL=path/to/benchmark_model sh {script}")
 
 
+def peers(
+    data: Annotated[Path, typer.Option("--data", help="Dataset folder.")],
+    places: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE|FOLDER]...", help="Model files, or folders of them."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="validation, train or all.")] = "validation",
+    bundled: Annotated[bool, typer.Option(help="Beside the bundled models.")] = True,
+    specs: Specs = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Score so many samples, evenly spaced.")
+    ] = None,
+    refine: Annotated[bool, typer.Option("--refine", help="After edge-aware refinement.")] = False,
+    reports: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the full reports.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG of accuracy against latency, to be written.")
+    ] = None,
+    output: Json = None,
+) -> None:
+    """Accuracy and latency of our models beside others', on one dataset in one run."""
+    from livematte.benchmark.front import draw_front  # noqa: PLC0415
+    from livematte.benchmark.peers import compare, list_files, to_dict, to_markdown  # noqa: PLC0415
+    from livematte.data.datasets import open_dataset  # noqa: PLC0415
+
+    files = list(list_files(places or [], bundled=bundled))
+    if not files:
+        raise UsageError("nothing to compare: give model files, or leave out --no-bundled")
+    dataset = open_dataset(data, split=None if split == "all" else split)
+    with Console(stderr=True).status("starting") as status:
+        report = compare(
+            files,
+            dataset,
+            label=data.resolve().name,
+            specs=specs,
+            limit=limit,
+            refine=refine,
+            reports=reports,
+            progress=status.update,
+        )
+    typer.echo(to_markdown(report), nl=False)
+    _write_json(output, lambda: to_dict(report))
+    if picture is not None:
+        write_atomically(picture, draw_front(report.peers))
+
+
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
@@ -166,10 +213,10 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def _write_json(path: Path | None, report: Callable[[], dict[str, Any]]) -> None:
-    from livematte.benchmark.tables import json_text  # noqa: PLC0415
+    from livematte.evaluation.report import to_json, without_nan  # noqa: PLC0415
 
     if path is not None:
-        write_atomically(path, json_text(report()).encode())
+        write_atomically(path, to_json(without_nan(report())).encode())
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -177,5 +224,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ops": ops,
     "gpu-io": gpu_io,
     "android": android,
+    "peers": peers,
 }
 """By name."""

@@ -14,7 +14,7 @@ from livematte.evaluation.result import EvaluationResult
 from livematte.evaluation.slices import SLICES
 from livematte.machine import processor_name
 
-__all__ = ["SCORES", "ScoreInfo", "to_dict", "to_json", "to_markdown"]
+__all__ = ["SCORES", "ScoreInfo", "to_dict", "to_json", "to_markdown", "without_nan"]
 
 
 class ScoreInfo(NamedTuple):
@@ -73,7 +73,7 @@ def to_dict(result: EvaluationResult, *, dataset: str, split: str | None) -> dic
             for i in result.images
         ],
     }
-    cleaned: dict[str, Any] = _without_nan(report)
+    cleaned: dict[str, Any] = without_nan(report)
     return cleaned
 
 
@@ -82,11 +82,12 @@ def to_json(report: dict[str, Any]) -> str:
     return json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """The same lists and dictionaries, with None for numbers that JSON does not have."""
     if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
+        return {key: without_nan(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(entry) for entry in value]
+        return [without_nan(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
