@@ -102,8 +102,12 @@ def export_model(
         files, _ = _with_sidecar(files, other, replace(spec, layout="nchw"))
     largest = mean = None
     if kind.engine is not None:
+        with torch.no_grad():
+            wanted = graph(*example)[0, 0].numpy()
         differences = [
-            _compare(graph, example, files, entry, engine)
+            _difference(wanted, built.runner(files, example)[0, 0].numpy())
+            if built.runner
+            else _difference(wanted, _run(example, files, entry, engine))
             for entry, engine in {model: kind.engine, **built.further}.items()
         ]
         largest, mean = (max(column) for column in zip(*differences, strict=True))
@@ -147,16 +151,10 @@ def _with_sidecar(
     return {**files, f"{Path(model).stem}.json": final.to_json().encode()}, final
 
 
-def _compare(
-    graph: MatteGraph,
-    example: tuple[torch.Tensor, ...],
-    files: Mapping[str, bytes],
-    model: str,
-    engine: str,
-) -> tuple[float, float]:
-    """Largest and mean difference between torch and the file, through the engine users run."""
-    with torch.no_grad():
-        wanted = graph(*example)[0, 0].numpy()
+def _run(
+    example: tuple[torch.Tensor, ...], files: Mapping[str, bytes], model: str, engine: str
+) -> NDArray[np.float32]:
+    """The matte that a model gives, through the engine users run."""
     arrays = [x[0].permute(1, 2, 0).numpy() for x in example]
     prior = arrays[1][..., 0] if len(arrays) == 2 else None
     with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +163,12 @@ def _compare(
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
         opened = open_engine(Path(folder) / model, engine=engine, device="cpu", threads=1)
-        difference = np.abs(opened.run(arrays[0], prior) - wanted)
+        return opened.run(arrays[0], prior)
+
+
+def _difference(wanted: NDArray[np.float32], answer: NDArray[np.float32]) -> tuple[float, float]:
+    """Largest and mean."""
+    difference = np.abs(answer - wanted)
     return float(difference.max()), float(difference.mean())
 
 

@@ -28,6 +28,7 @@ __all__ = [
 
 _MOST_IMAGES = 1024
 _NODE = re.compile(r"(?:translating node %|[Ww]hile executing %|Unsupported fx node )(\w+)")
+_OPERATOR = re.compile(r"Operator torch\._ops\.([\w.]+) is not in")
 
 
 class MatteGraph(nn.Module):
@@ -117,10 +118,12 @@ def unsupported(
         text += f"\n{cause}"
         reason, cause = cause, cause.__cause__
     found = next((name for name in _NODE.findall(text) if name in nodes), None)
+    if found is None and (operator := _OPERATOR.search(text)):
+        found = next((key for key, node in nodes.items() if str(node.target) == operator[1]), None)
     layer = f" in layer {_layer(nodes[found])}" if found else ""
-    operator = f" operator {nodes[found].target}" if found else ""
+    kind = f" operator {nodes[found].target}" if found else ""
     return ModelError(
-        f"{_name(graph)} cannot be exported to {target}:{operator}{layer} ({one_line(reason)})"
+        f"{_name(graph)} cannot be exported to {target}:{kind}{layer} ({one_line(reason)})"
     )
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "TARGETS",
     "Built",
     "Job",
+    "Runner",
     "Target",
     "Tolerance",
     "get_target",
@@ -58,6 +59,9 @@ class Job:
     flat: bool = False
 
 
+Runner = Callable[[Mapping[str, bytes], "tuple[Tensor, ...]"], "Tensor"]
+
+
 @dataclass(frozen=True)
 class Built:
     """What a builder gives.
@@ -67,12 +71,14 @@ class Built:
             ``job.name`` and the target's suffix.
         further: other models among the files, with the engines that run them; each gets its own
             spec beside it, and is compared as well.
+        runner: runs the files on the graph's inputs where livematte has no engine for them.
         notes: lines for the user: what to do next, what was not checked.
     """
 
     files: Mapping[str, bytes]
     notes: tuple[str, ...] = ()
     further: Mapping[str, str] = field(default_factory=dict)
+    runner: Runner | None = None
 
 
 Builder = Callable[[Job], Built]
@@ -88,8 +94,8 @@ class Target:
         title: the format's own name.
         suffix: of the model file.
         precisions: what it can be built in, and how far that may be from torch.
-        engine: of :data:`livematte.engines.ENGINES`, runs the file for the comparison; None where
-            livematte has none for it, and the user is told so.
+        engine: runs the file for the comparison: one of :data:`livematte.engines.ENGINES`, or a
+            runtime that the builder calls; None where nothing here runs it, as the user is told.
         extra: brings what the builder imports.
         folder: several files belong together, in a folder of their own.
         prior: networks with a prior can be exported to it.
@@ -140,6 +146,7 @@ TARGETS: dict[str, Target] = {
         engine=None,
         extra="coreml",
     ),
+    "executorch": Target("ExecuTorch", ".pte", engine="executorch", extra="executorch"),
     "browser": Target(
         "browser",
         ".tflite",
