@@ -24,6 +24,7 @@ from livematte.cli.backgrounds import parse_background
 from livematte.cli.console import show_log, shown
 from livematte.cli.paths import STANDARD, protect
 from livematte.errors import LivematteError, UsageError
+from livematte.weights import DEFAULT_VIDEO
 
 if TYPE_CHECKING:
     from livematte.segmenter import Segmenter
@@ -114,8 +115,8 @@ def command(
         float, typer.Option(min=0.1, help="Seconds of silence after which a stream has stalled.")
     ] = 10.0,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="A bundled model, or a model file.")
-    ] = None,
+        str, typer.Option(metavar="NAME|PATH", help="A bundled model, or a model file.")
+    ] = DEFAULT_VIDEO,
     spec: Annotated[
         Path | None, typer.Option(help="JSON spec of a model file that holds none.")
     ] = None,

@@ -8,9 +8,11 @@ from pathlib import Path
 from livematte.errors import ModelError
 from livematte.spec import ModelSpec
 
-__all__ = ["DEFAULT", "BundledModel", "bundled", "find"]
+__all__ = ["DEFAULT", "DEFAULT_VIDEO", "BundledModel", "bundled", "find"]
 
 DEFAULT = "livematte"
+DEFAULT_VIDEO = "livematte-video"
+"""What videos are cut out by: it remembers its last matte."""
 
 _FOLDER = Path(__file__).parent
 
