@@ -151,7 +151,7 @@ def peers(
     data: Annotated[Path, typer.Option("--data", help="Dataset folder.")],
     places: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE|FOLDER]...", help="Model files, or folders of them."),
+        typer.Argument(metavar="FILE|FOLDER", help="Model files, or folders of them."),
     ] = None,
     split: Annotated[str, typer.Option(help="validation, train or all.")] = "validation",
     bundled: Annotated[bool, typer.Option(help="Beside the bundled models.")] = True,
