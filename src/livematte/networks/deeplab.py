@@ -53,7 +53,9 @@ class _Context(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         branches: list[Tensor] = [self.local(x), *(branch(x) for branch in self.atrous)]
         image: Tensor = self.image(x.mean(dim=(2, 3), keepdim=True))
-        joined: Tensor = self.join(torch.cat([image.expand_as(branches[0]), *branches], dim=1))
+        # not expand_as, which LiteRT's converter broadcasts along the wrong axes
+        image = F.interpolate(image, size=x.shape[-2:], mode="nearest")
+        joined: Tensor = self.join(torch.cat([image, *branches], dim=1))
         return joined
 
 
