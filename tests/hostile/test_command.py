@@ -364,7 +364,7 @@ def test_ctrl_c_in_a_folder_leaves_only_whole_pictures(place: Path) -> None:
     while not list(out.glob("*.png")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "interrupted; " in err
     assert "Traceback" not in err
