@@ -51,7 +51,7 @@ def open_model(name: str, specs: Path) -> Segmenter:
 def cut(sample: Sample, model: Segmenter, options: argparse.Namespace) -> NDArray[np.uint8]:
     alpha = model.segment(sample.image, refine=options.refine)
     score = mean_iou(confusion(alpha, sample.alpha, sample.ignore))
-    words = f"{model.spec.name} {100 * score:.1f}"
+    words = f"{100 * score:.1f} {model.spec.name}"[:22]
     return cell(blend(sample.image, alpha, MAGENTA), words, options.height)
 
 
@@ -60,7 +60,7 @@ def cell(picture: NDArray[np.uint8], words: str, height: int) -> NDArray[np.uint
     size = (height * 3 // 4, height)
     small = np.ascontiguousarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(small, words, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, thickness)
+        cv2.putText(small, words, (4, 14), cv2.FONT_HERSHEY_PLAIN, 0.8, colour, thickness)
     return np.asarray(small, np.uint8)
 
 
