@@ -197,8 +197,10 @@ def test_a_closed_pipe_is_no_trace(red_model: Path) -> None:
 def test_interrupted_files_play(red_model: Path, tmp_path: Path, number: int) -> None:
     target = tmp_path / "out.mp4"
     with start(
-        "-", "-o", target, "--alpha", "--model", red_model, stdin=subprocess.PIPE
-    ) as process:
+        "-", "-o", target, "--alpha", "--model", red_model, stdin=subprocess.PIPE,
+        # What runs in the background may have been told to ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         process.stdin.write(y4m(60))
         for _ in range(600):  # until something has been encoded; then the source hangs
             if any(part.stat().st_size for part in tmp_path.glob(".livematte*")):

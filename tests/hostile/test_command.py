@@ -358,6 +358,8 @@ def test_ctrl_c_in_a_folder_leaves_only_whole_pictures(place: Path) -> None:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        # What runs in the background may have been told to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     out = place / "out"
     deadline = time.monotonic() + 60
