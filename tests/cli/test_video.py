@@ -158,8 +158,15 @@ def test_one_line_and_an_exit_code(
         assert len(err.splitlines()) == 1
 
 
+# What runs in the background may have been told to ignore interrupts.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "import livematte.cli; livematte.cli.main()"
+)
+
+
 def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "livematte", "video", *map(str, arguments)]
+    command = [sys.executable, "-c", MAIN, "video", *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, bufsize=0, **options)
 
 
@@ -197,10 +204,8 @@ def test_a_closed_pipe_is_no_trace(red_model: Path) -> None:
 def test_interrupted_files_play(red_model: Path, tmp_path: Path, number: int) -> None:
     target = tmp_path / "out.mp4"
     with start(
-        "-", "-o", target, "--alpha", "--model", red_model, stdin=subprocess.PIPE,
-        # What runs in the background may have been told to ignore interrupts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
+        "-", "-o", target, "--alpha", "--model", red_model, stdin=subprocess.PIPE
+    ) as process:
         process.stdin.write(y4m(60))
         for _ in range(600):  # until something has been encoded; then the source hangs
             if any(part.stat().st_size for part in tmp_path.glob(".livematte*")):

@@ -352,14 +352,16 @@ def test_ctrl_c_in_a_folder_leaves_only_whole_pictures(place: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
     for index in range(300):
         Image.fromarray(noise).save(place / "pictures" / f"{index:03}.bmp")
-    code = "import livematte.cli; livematte.cli.main()"
+    # What runs in the background may have been told to ignore interrupts.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "import livematte.cli; livematte.cli.main()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, "image", "pictures", "-o", "out", "--model", "red.onnx"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        # What runs in the background may have been told to ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     out = place / "out"
     deadline = time.monotonic() + 60
