@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,10 +16,26 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from livematte import networks
 from livematte.cli import main
 from livematte.spec import METADATA_KEY, ModelSpec
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint() -> Callable[..., Path]:
+    """Write a checkpoint as training does, with fresh weights, from a recipe."""
+    torch = pytest.importorskip("torch")
+
+    def make(path: Path, recipe: Any) -> Path:
+        torch.manual_seed(0)
+        network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
+        state = {f"network.{name}": value for name, value in network.state_dict().items()}
+        torch.save({"recipe": recipe.to_yaml(), "state_dict": state}, path)
+        return path
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import openvino
 import pytest
-import torch
 from onnx import TensorProto, helper, numpy_helper, save
 
-from livematte import networks
 from livematte.engines import ENGINES, open_engine
 from livematte.errors import ModelError, UsageError
 from livematte.spec import METADATA_KEY, ModelSpec
@@ -30,14 +28,11 @@ stages: [{epochs: 1, batch_size: 2, size: [64, 64], rate: 0.1}]
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(
+    tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Callable[..., Path]
+) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "net.ckpt"
-    recipe = parse_recipe(RECIPE, "test")
-    torch.manual_seed(0)
-    network = networks.create(recipe.network, **recipe.options)
-    state = {f"network.{name}": value for name, value in network.state_dict().items()}
-    torch.save({"recipe": recipe.to_yaml(), "state_dict": state}, path)
-    return path
+    return make_checkpoint(path, parse_recipe(RECIPE, "test"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,6 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from livematte import networks
 from livematte.cli.eval import command
 from livematte.errors import InputError, LivematteError, ModelError, OutputError, UsageError
 from livematte.evaluation.files import read_main_scores
@@ -159,13 +159,11 @@ def test_bad_requests_name_what_is_wrong(
     assert message in str(result.exception)
 
 
-def test_a_checkpoint_runs_in_torch(tmp_path: Path, data: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_checkpoint_runs_in_torch(
+    tmp_path: Path, data: Path, make_checkpoint: Callable[..., Path]
+) -> None:
     recipe = load_recipe("livematte", ["stages.0.size=[64,64]"])
-    network = networks.create(recipe.network, prior=recipe.prior, **recipe.options)
-    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
-    path = tmp_path / "run.ckpt"
-    torch.save({"recipe": recipe.to_yaml(), "state_dict": weights}, path)
+    path = make_checkpoint(tmp_path / "run.ckpt", recipe)
     result = run(path, "--data", data, "--split", "all", "--limit", "1", "--json")
     report = json.loads(result.stdout)
     assert report["engine"]["engine"] == "torch"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from livematte import networks, weights
+from livematte import weights
 from livematte.export.exporter import ExportReport
 from livematte.networks.base import Network
 from livematte.segmenter import load
@@ -31,14 +31,11 @@ stages: [{epochs: 1, batch_size: 2, size: [33, 33], rate: 0.1}]
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(
+    tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Callable[..., Path]
+) -> Path:
     path = tmp_path_factory.mktemp("trained") / "run.ckpt"
-    recipe = parse_recipe(RECIPE, "test")
-    torch.manual_seed(0)
-    network = networks.create(recipe.network, **recipe.options)
-    state = {f"network.{name}": value for name, value in network.state_dict().items()}
-    torch.save({"recipe": recipe.to_yaml(), "state_dict": state}, path)
-    return path
+    return make_checkpoint(path, parse_recipe(RECIPE, "test"))
 
 
 def report(path: Path, dataset: str, **scores: float | None) -> Path:
