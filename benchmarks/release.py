@@ -3,8 +3,9 @@
     python benchmarks/release.py CHECKPOINT --name NAME --data DATA [--size HEIGHTxWIDTH]
 
 Writes NAME.onnx, NAME.json, NAME.ckpt and NAME.md into --output (default: the package's weights);
-the card's Markdown is made by card.py. Scores are measured here, on what was written, and go into the spec and the card. What no program
-can know (how it came to be trained, what is still wrong with it) stands in cards/NAME.yaml:
+the card's Markdown is made by card.py. Scores are measured here, on what was written, and go into
+the spec and the card. What no program can know (how it came to be trained, what is still wrong
+with it) stands in cards/NAME.yaml:
 ``summary``, ``training`` (Markdown), ``failures`` (a list) and ``more``.
 """
 
