@@ -64,7 +64,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 # The training half: these files import what they need inside their commands.
 app.add_typer(importlib.import_module("livematte.cli.data").app, name="data")
-for _name in ("train", "queue", "eval", "export"):
+for _name in ("train", "queue", "eval", "export", "quantize"):
     app.command(_name)(importlib.import_module(f"livematte.cli.{_name}").command)
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from livematte.cli.exporting import (
+    CHECKPOINT,
+    base_spec,
+    choose_quantisation,
+    choose_target,
+    default_output,
+    locate,
+    print_report,
+)
 from livematte.errors import MissingExtra, ModelError, UsageError
-from livematte.export.targets import EDGETPU, TARGETS, get_target
-from livematte.spec import ModelSpec
-from livematte.weights import bundled, find
-
-if TYPE_CHECKING:
-    from livematte.export.exporter import ExportReport
-    from livematte.training.recipe import Recipe
+from livematte.export.targets import EDGETPU, TARGETS
 
 __all__ = ["command"]
-
-_CHECKPOINT = ".ckpt"
 
 
 def command(
@@ -48,8 +49,18 @@ def command(
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="fp32 or fp16, as far as the target offers it.")
-    ] = "fp32",
+        str | None,
+        typer.Option(
+            help="fp32, fp16 or int8, as far as the target offers it; default is its first."
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Pictures to measure features on, for int8; see livematte quantize.",
+        ),
+    ] = None,
     size: Annotated[
         str | None, typer.Option(help="HEIGHTxWIDTH of the input; default as trained.")
     ] = None,
@@ -66,7 +77,8 @@ def command(
     tolerance: Annotated[
         float | None,
         typer.Option(
-            help="Largest difference from torch, a tenth of it in the mean; default the target's."
+            help="Largest difference from torch, a tenth of it in the mean; for int8 what the IoU "
+            "lacks of 1, and the largest mean difference. Default is the target's."
         ),
     ] = None,
     flat: Annotated[
@@ -98,24 +110,25 @@ def command(
     """
     from livematte.export.exporter import export_model  # noqa: PLC0415
     from livematte.images import read_picture  # noqa: PLC0415
+    from livematte.quantization.calibration import CALIBRATION_COUNT  # noqa: PLC0415
     from livematte.training.checkpoint import load_trained, save_for_release  # noqa: PLC0415
     from livematte.transforms import fit_image  # noqa: PLC0415
 
     if to == EDGETPU and model.endswith(".tflite"):
         _check_edgetpu(Path(model))
         return
-    checkpoint, shipped = _locate(model)
-    if output is not None and output.suffix == _CHECKPOINT:
+    checkpoint, shipped = locate(model)
+    if output is not None and output.suffix == CHECKPOINT:
         if to or reports or options:
             raise UsageError("--to, --metrics and --option are not for .ckpt: it stays as trained")
         save_for_release(checkpoint, output)
         print(output)
         return
-    target = _choose_target(to, output)
+    target = choose_target(to, output)
     metrics = _read_metrics(reports or [])
     recipe, network = load_trained(checkpoint, options or [])
-    spec = _base_spec(recipe, shipped, size)
-    if not (options or size):
+    spec = base_spec(recipe, shipped, size)
+    if not (options or size or precision == "int8"):
         metrics = metrics or spec.metrics  # those of a bundled model hold for it as it is
     spec = replace(
         spec,
@@ -124,17 +137,24 @@ def command(
         training_data=training_data or spec.training_data,
         metrics=metrics,
     )
+    precision = precision or next(iter(TARGETS[target].precisions))
+    if calibration is not None and precision != "int8":
+        raise UsageError(f"--calibration is for --precision int8, not for {precision}")
+    quantisation = None
+    if precision == "int8":
+        quantisation = choose_quantisation(None, calibration, spec, count=CALIBRATION_COUNT, seed=0)
     report = export_model(
         network,
         spec,
-        output or _default_output(spec.name, target),
+        output or default_output(spec.name, target, precision),
         target=target,
         precision=precision,
+        quantisation=quantisation,
         photo=None if photo is None else fit_image(read_picture(photo).rgb, spec),
         tolerance=tolerance,
         flat=flat,
     )
-    _print(report)
+    print_report(report)
 
 
 def _check_edgetpu(path: Path) -> None:
@@ -156,49 +176,6 @@ def _check_edgetpu(path: Path) -> None:
         )
 
 
-def _locate(model: str) -> tuple[Path, ModelSpec | None]:
-    """A checkpoint; that of a bundled model with the model's spec."""
-    path = Path(model)
-    if path.suffix or path.name != model or model not in {entry.name for entry in bundled()}:
-        return path, None
-    shipped = find(model)
-    checkpoint = shipped.path.with_suffix(_CHECKPOINT)
-    if not checkpoint.is_file():
-        raise ModelError(
-            f"{model}: its checkpoint is not part of the installed package, only of the source "
-            "tree: export src/livematte/weights/" + checkpoint.name
-        )
-    return checkpoint, shipped.spec
-
-
-def _choose_target(to: str | None, output: Path | None) -> str:
-    if to is not None:
-        get_target(to)
-        return to
-    by_suffix = {t.suffix: name for name, t in reversed(TARGETS.items()) if not t.folder}
-    if output is None or output.suffix not in by_suffix:
-        raise UsageError(
-            f"{output or 'export'}: say what to export to (--to {', '.join(TARGETS)}), or give a "
-            f"name that ends in {', '.join(sorted(by_suffix))} or {_CHECKPOINT}"
-        )
-    return by_suffix[output.suffix]
-
-
-def _base_spec(recipe: Recipe, shipped: ModelSpec | None, size: str | None) -> ModelSpec:
-    """The spec of a bundled model, or what the recipe knows."""
-    height, width = recipe.stages[-1].size
-    spec = shipped or ModelSpec(recipe.name, height, width, prior=recipe.prior)
-    if size is None:
-        return spec
-    height, width = _parse_size(size)
-    return replace(spec, height=height, width=width)
-
-
-def _default_output(name: str, target: str) -> Path:
-    kind = TARGETS[target]
-    return Path(f"{name}-{target}" if kind.folder else f"{name}{kind.suffix}")
-
-
 def _read_metrics(reports: list[Path]) -> dict[str, float]:
     metrics: dict[str, float] = {}
     if not reports:
@@ -211,26 +188,3 @@ def _read_metrics(reports: list[Path]) -> dict[str, float]:
             raise UsageError(f"--metrics {path}: {twice[0]} is in an earlier report already")
         metrics |= scores
     return metrics
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    try:
-        height, width = (int(part) for part in text.lower().split("x"))
-    except ValueError as error:
-        raise UsageError(f"--size {text}: expected HEIGHTxWIDTH, such as 256x256") from error
-    return height, width
-
-
-def _print(report: ExportReport) -> None:
-    sizes = {path: path.stat().st_size / 1e6 for path in report.files}
-    for path in report.files:
-        print(f"{path}  {sizes[path]:.2f} MB")
-    if report.engine is None:
-        print("not compared with torch: livematte has no engine for this format")
-    else:
-        print(
-            f"largest difference from torch {report.largest:.2g}, mean {report.mean:.2g} "
-            f"({report.engine})"
-        )
-    for note in report.notes:
-        print(note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,20 @@ from numpy.typing import NDArray
 from livematte.engines import open_engine
 from livematte.errors import ModelError, UsageError
 from livematte.export.graph import MatteGraph, example_inputs
-from livematte.export.targets import Job, Target, Tolerance, get_target, load_builder
+from livematte.export.targets import (
+    INTEGERS,
+    TARGETS,
+    Built,
+    Job,
+    Target,
+    Tolerance,
+    get_target,
+    load_builder,
+)
 from livematte.files import write_together
 from livematte.images import read_picture
 from livematte.networks.base import Network
+from livematte.quantization.methods import Quantisation
 from livematte.spec import ModelSpec
 from livematte.transforms import fit_image
 
@@ -38,6 +48,7 @@ class ExportReport:
         spec: the spec with the file's digest.
         engine: ran the file for the comparison; None where none can, and nothing was compared.
         largest, mean: absolute difference of the mattes.
+        iou: what the two share of the person, where alpha is above one half.
         notes: what the target says to its user.
     """
 
@@ -47,6 +58,7 @@ class ExportReport:
     engine: str | None
     largest: float | None
     mean: float | None
+    iou: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -56,7 +68,8 @@ def export_model(
     path: Path,
     *,
     target: str = "onnx",
-    precision: str = "fp32",
+    precision: str | None = None,
+    quantisation: Quantisation | None = None,
     photo: NDArray[np.float32] | None = None,
     tolerance: float | None = None,
     flat: bool = False,
@@ -69,24 +82,28 @@ def export_model(
             layout are set by the export.
         path: the model file, or the folder of a target that needs one.
         target: one of :data:`livematte.export.targets.TARGETS`.
-        precision: one that the target offers.
+        precision: one that the target offers; None takes its first.
+        quantisation: how to come to int8; None stores the weights alone in integers.
         photo: H×W×3 float32 RGB in [0, 1] of the spec's size to compare on; None takes a portrait
             that comes with livematte.
-        tolerance: largest difference from torch that is accepted, a tenth of it in the mean; None
-            takes the target's.
+        tolerance: largest difference from torch that is accepted, a tenth of it in the mean; for
+            int8 what the IoU may lack of 1, and the largest mean difference. None takes the
+            target's.
         flat: give the matte as one row of H·W numbers, for targets that offer it.
 
     Raises:
-        UsageError: no such target or precision, a network that the target cannot take, or a name
-            with another suffix.
+        UsageError: no such target, precision or method, a network that the target cannot take, a
+            name with another suffix, or one whose spec would replace that of another model.
         MissingExtra: what the target needs is not installed.
         ModelError: an operator that the target does not have, or a file that disagrees with torch.
         OutputError: the files cannot be written.
     """
     kind = get_target(target)
+    precision = precision or next(iter(kind.precisions))
     _check_request(target, kind, network, spec, path, precision)
     if flat and not kind.flat:
         raise UsageError(f"{kind.title} files have no flat output: leave out --flat")
+    quantisation = _check_quantisation(target, kind, precision, quantisation)
     build = load_builder(target)
     spec = replace(spec, precision=precision, layout=kind.layout, sha256=None)
     graph = MatteGraph(network).cpu().float()
@@ -95,31 +112,24 @@ def export_model(
         photo = fit_image(read_picture(_PORTRAIT).rgb, spec)
     example = (torch.from_numpy(photo.transpose(2, 0, 1).copy())[None], *example[1:])
     name = spec.name if kind.folder else path.stem
-    built = build(Job(graph, spec, example, name, flat))
+    built = build(Job(graph, spec, example, name, flat, quantisation))
     model = name + kind.suffix
     files, final = _with_sidecar(built.files, model, spec)
     for other in built.further:
         files, _ = _with_sidecar(files, other, replace(spec, layout="nchw"))
-    largest = mean = None
-    if kind.engine is not None:
-        with torch.no_grad():
-            wanted = graph(*example)[0, 0].numpy()
-        differences = [
-            _difference(wanted, built.runner(files, example)[0, 0].numpy())
-            if built.runner
-            else _difference(wanted, _run(example, files, entry, engine))
-            for entry, engine in {model: kind.engine, **built.further}.items()
-        ]
-        largest, mean = (max(column) for column in zip(*differences, strict=True))
-        accepted = kind.precisions[precision]
-        if tolerance is not None:
-            accepted = Tolerance(tolerance, tolerance / 10)
-        _check(path, largest, mean, accepted)
+    compared = _compare(graph, example, built, files, {model: kind.engine, **built.further})
+    if compared is not None:
+        _check(path, compared, _accepted(kind, precision, tolerance))
     folder = path if kind.folder else path.parent
     places = {folder / entry: content for entry, content in files.items()}
     write_together(places)
     return ExportReport(
-        folder / model, tuple(places), final, kind.engine, largest, mean, built.notes
+        folder / model,
+        tuple(places),
+        final,
+        kind.engine,
+        *(astuple(compared) if compared else (None, None, None)),
+        built.notes,
     )
 
 
@@ -139,6 +149,38 @@ def _check_request(
         raise UsageError(f"{path}: a file of {target.title} ends in {target.suffix}")
     if target.folder and Path(spec.name).name != spec.name:
         raise UsageError(f"{spec.name!r} cannot be the name of a file: give another (--name)")
+    if not target.folder:
+        _check_sidecar(path)
+
+
+def _check_sidecar(path: Path) -> None:
+    """Engines find a model's spec by its stem, so that two models cannot share one."""
+    beside = path.with_suffix(".json")
+    others = {target.suffix for target in TARGETS.values()} - {path.suffix}
+    for other in (path.with_suffix(suffix) for suffix in sorted(others)):
+        if beside.exists() and other.exists():
+            raise UsageError(
+                f"{beside} is the spec of {other.name}, which needs it: choose another name "
+                f"(-o {path.stem}-{path.suffix[1:]}{path.suffix}) or another folder"
+            )
+
+
+def _check_quantisation(
+    name: str, target: Target, precision: str, quantisation: Quantisation | None
+) -> Quantisation | None:
+    """How to come to the precision; None for floats."""
+    if precision != "int8":
+        if quantisation is not None:
+            raise UsageError(f"{precision} is not quantised: ask for int8")
+        return None
+    quantisation = quantisation or Quantisation("weight-only")
+    if quantisation.method not in target.methods:
+        hint = "; static needs --calibration FOLDER" if target.methods == ("static",) else ""
+        raise UsageError(
+            f"{name} is not quantised {quantisation.method}: take one of "
+            f"{', '.join(target.methods)}{hint}"
+        )
+    return quantisation
 
 
 def _with_sidecar(
@@ -166,17 +208,73 @@ def _run(
         return opened.run(arrays[0], prior)
 
 
-def _difference(wanted: NDArray[np.float32], answer: NDArray[np.float32]) -> tuple[float, float]:
-    """Largest and mean."""
+@dataclass(frozen=True)
+class _Comparison:
+    """How far a matte is from torch's; fields as in :class:`ExportReport`."""
+
+    largest: float
+    mean: float
+    iou: float
+
+
+def _compare(
+    graph: MatteGraph,
+    example: tuple[torch.Tensor, ...],
+    built: Built,
+    files: Mapping[str, bytes],
+    engines: Mapping[str, str | None],
+) -> _Comparison | None:
+    """The worst of all models among the files; None where nothing runs them."""
+    with torch.no_grad():
+        wanted = graph(*example)[0, 0].numpy()
+    found = []
+    for model, engine in engines.items():
+        if engine is None:
+            return None
+        if built.runner:
+            answer = built.runner(files, example)[0, 0].numpy()
+        else:
+            answer = _run(example, files, model, engine)
+        found.append(_difference(wanted, answer))
+    return _Comparison(
+        max(one.largest for one in found),
+        max(one.mean for one in found),
+        min(one.iou for one in found),
+    )
+
+
+def _difference(wanted: NDArray[np.float32], answer: NDArray[np.float32]) -> _Comparison:
     difference = np.abs(answer - wanted)
-    return float(difference.max()), float(difference.mean())
+    either = (wanted > 0.5) | (answer > 0.5)
+    both = (wanted > 0.5) & (answer > 0.5)
+    iou = both.sum() / either.sum() if either.any() else 1.0
+    return _Comparison(float(difference.max()), float(difference.mean()), float(iou))
 
 
-def _check(path: Path, largest: float, mean: float, accepted: Tolerance) -> None:
+def _accepted(target: Target, precision: str, tolerance: float | None) -> Tolerance:
+    if tolerance is None:
+        return target.precisions[precision]
+    if precision == "int8":
+        return Tolerance(INTEGERS.largest, tolerance, 1 - tolerance)
+    return Tolerance(tolerance, tolerance / 10)
+
+
+def _check(path: Path, found: _Comparison, accepted: Tolerance) -> None:
     """NaN is beyond every tolerance."""
-    if largest <= accepted.largest and mean <= accepted.mean:
+    if (
+        found.largest <= accepted.largest
+        and found.mean <= accepted.mean
+        and found.iou >= accepted.iou
+    ):
         return
+    if accepted.iou:
+        raise ModelError(
+            f"{path}: not written, its matte shares an IoU of {found.iou:.3f} with the float one "
+            f"and differs by {found.mean:.2g} in the mean (accepted: {accepted.iou:.3g} and "
+            f"{accepted.mean:.2g}, see --tolerance); weight-only is closer"
+        )
     raise ModelError(
-        f"{path}: not written, the export differs from torch by {largest:.2g}, in the mean "
-        f"{mean:.2g} (accepted: {accepted.largest:.2g} and {accepted.mean:.2g}, see --tolerance)"
+        f"{path}: not written, the export differs from torch by {found.largest:.2g}, in the mean "
+        f"{found.mean:.2g} (accepted: {accepted.largest:.2g} and {accepted.mean:.2g}, see "
+        "--tolerance)"
     )

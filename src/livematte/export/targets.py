@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from livematte.export.graph import MatteGraph
+    from livematte.quantization.methods import Quantisation
 
 __all__ = [
     "EDGETPU",
+    "INTEGERS",
     "TARGETS",
     "Built",
     "Job",
@@ -34,10 +36,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Largest and mean absolute difference from torch's matte that an export may show."""
+    """How far an export's matte may be from torch's.
+
+    Attributes:
+        largest, mean: absolute difference.
+        iou: what the two must share of the person, where alpha is above one half.
+    """
 
     largest: float
     mean: float
+    iou: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Job:
         example: inputs of a batch of one: a photo, and a prior for a network that takes one.
         name: of the files, without suffix.
         flat: give the matte as one row of H·W numbers.
+        quantisation: how, where the precision is int8.
     """
 
     graph: MatteGraph
@@ -57,6 +66,7 @@ class Job:
     example: tuple[Tensor, ...]
     name: str
     flat: bool = False
+    quantisation: Quantisation | None = None
 
 
 Runner = Callable[[Mapping[str, bytes], "tuple[Tensor, ...]"], "Tensor"]
@@ -101,6 +111,7 @@ class Target:
         prior: networks with a prior can be exported to it.
         layout: of the input's axes.
         flat: it can give the matte as one row.
+        methods: of :data:`livematte.quantization.methods.METHODS`, for int8.
     """
 
     title: str
@@ -112,32 +123,49 @@ class Target:
     prior: bool = True
     layout: Layout = "nchw"
     flat: bool = False
+    methods: tuple[str, ...] = ()
 
 
 # 16-bit weights, computed in 32 bits: as exact. Computed in 16 bits: edges move by a shade.
 _STORED_HALF = {"fp32": EXACT, "fp16": EXACT}
 _COMPUTED_HALF = {"fp32": EXACT, "fp16": Tolerance(0.05, 0.005)}
+# Single pixels of hair and edges may turn; the person may not.
+INTEGERS = Tolerance(1.0, 0.02, iou=0.97)
+_STORED_SHORT = {**_STORED_HALF, "int8": INTEGERS}
+_ALL_METHODS = ("weight-only", "dynamic", "static")
+_TWO_METHODS = ("weight-only", "static")
+
+EDGETPU = "edgetpu"
 
 TARGETS: dict[str, Target] = {
-    "onnx": Target("ONNX", ".onnx", _STORED_HALF),
-    "openvino": Target("OpenVINO", ".xml", _STORED_HALF, engine="openvino", extra="openvino"),
+    "onnx": Target("ONNX", ".onnx", _STORED_SHORT, methods=_ALL_METHODS),
+    "openvino": Target(
+        "OpenVINO",
+        ".xml",
+        _STORED_SHORT,
+        engine="openvino",
+        extra="openvino",
+        methods=_TWO_METHODS,
+    ),
     "litert": Target(
         "LiteRT",
         ".tflite",
-        _STORED_HALF,
+        _STORED_SHORT,
         engine="litert",
         extra="litert-export",
         layout="nhwc",
         flat=True,
+        methods=_ALL_METHODS,
     ),
     "mediapipe": Target(
         "MediaPipe",
         ".tflite",
-        _STORED_HALF,
+        _STORED_SHORT,
         engine="litert",
         extra="litert-export",
         prior=False,
         layout="nhwc",
+        methods=_TWO_METHODS,
     ),
     "coreml": Target(
         "Core ML",
@@ -150,26 +178,29 @@ TARGETS: dict[str, Target] = {
     "browser": Target(
         "browser",
         ".tflite",
-        _STORED_HALF,
+        _STORED_SHORT,
         engine="litert",
         extra="litert-export",
         folder=True,
         layout="nhwc",
+        methods=_TWO_METHODS,
     ),
     "tensorrt": Target("TensorRT", ".onnx", _COMPUTED_HALF, folder=True),
     "deepstream": Target("DeepStream", ".onnx", _COMPUTED_HALF, folder=True, prior=False),
+    EDGETPU: Target(
+        "Edge TPU",
+        ".tflite",
+        {"int8": INTEGERS},
+        engine="litert",
+        extra="litert-export",
+        layout="nhwc",
+        methods=("static",),
+    ),
 }
-
-EDGETPU = "edgetpu"
 
 
 def get_target(name: str) -> Target:
     """A target by its name; :class:`UsageError` lists those there are."""
-    if name == EDGETPU:
-        raise UsageError(
-            "the Edge TPU takes models in 8-bit integers only, which livematte does not export "
-            "yet; `livematte export MODEL.tflite --to edgetpu` checks one made elsewhere"
-        )
     if name not in TARGETS:
         raise UsageError(f"no target {name!r}: take one of {', '.join(TARGETS)}")
     return TARGETS[name]
