@@ -11,7 +11,7 @@ from livematte.errors import UsageError
 from livematte.refinement import estimate_foreground, thrice, tiles_with
 from livematte.transforms import resize, shrink
 
-__all__ = ["blend", "cover", "cut_out"]
+__all__ = ["as_background", "blend", "cover", "cut_out", "lay_over", "on_nothing"]
 
 Floats = NDArray[np.float32]
 
@@ -43,15 +43,29 @@ def blend(
     check_frame(frame)
     check_share(alpha, frame, "a matte")
     check_share(opacity, frame, "an opacity")
-    behind = _behind(background, frame)
+    behind = as_background(background, frame)
     foreground = estimate_foreground(frame, alpha, work_side=work_side)
-    share = alpha if opacity is None else alpha * opacity
-    result = behind.copy()
+    return lay_over(foreground, alpha if opacity is None else alpha * opacity, behind)
+
+
+def lay_over(
+    foreground: NDArray[np.uint8], share: Floats, background: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """``share·foreground + (1 - share)·background``, arithmetic done only where it is mixed.
+
+    Args:
+        foreground, background: H×W×3 uint8 RGB.
+        share: H×W float32 in [0, 1].
+
+    Returns:
+        H×W×3 uint8 RGB.
+    """
+    result = background.copy()
     whole = share >= 1
     cv2.copyTo(foreground, whole.astype(np.uint8), result)
     mixed = ((share > 0) & ~whole).astype(np.uint8)
     for tiles in tiles_with(mixed, *share.shape).parts():
-        back = tiles.gather(behind).astype(np.float32)
+        back = tiles.gather(background).astype(np.float32)
         over = tiles.gather(foreground) - back
         over *= thrice(tiles.gather(share))
         over += back + np.float32(0.5)
@@ -59,10 +73,14 @@ def blend(
     return result
 
 
-def _behind(
+def as_background(
     background: NDArray[np.uint8] | tuple[int, int, int], frame: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """The background as H×W×3."""
+    """A picture or one colour as a picture of the frame's size, H×W×3 uint8 RGB.
+
+    Raises:
+        UsageError: a picture of another shape or type, or no colour.
+    """
     if isinstance(background, tuple):
         if len(background) != 3 or not all(0 <= part <= 255 for part in background):
             raise UsageError(f"a colour is three numbers in [0, 255], not {background}")
@@ -97,14 +115,20 @@ def cut_out(
     check_frame(frame)
     check_share(alpha, frame, "a matte")
     check_share(opacity, frame, "an opacity")
-    share = np.rint(alpha * 255).astype(np.uint8)
-    # From the rounded alpha: what rounds to transparent holds no colour either.
-    rounded = share.astype(np.float32) / np.float32(255)
+    # From the rounded alpha: what rounds to transparent takes no part either.
+    rounded = np.rint(alpha * 255) / np.float32(255)
     colours = estimate_foreground(frame, rounded, work_side=work_side)
-    if opacity is not None:
-        share = np.rint(alpha * opacity * 255).astype(np.uint8)
-        colours[share == 0] = 0
-    return np.dstack([colours, share])
+    return on_nothing(colours, alpha if opacity is None else alpha * opacity)
+
+
+def on_nothing(foreground: NDArray[np.uint8], share: Floats) -> NDArray[np.uint8]:
+    """Colours (H×W×3 uint8 RGB) and a share (H×W float32 in [0, 1]) as H×W×4 RGBA, straight alpha.
+
+    Black where it rounds to fully transparent.
+    """
+    rounded = np.rint(share * 255).astype(np.uint8)
+    shown = cv2.bitwise_and(foreground, foreground, mask=rounded)
+    return np.dstack([shown, rounded])
 
 
 def cover(

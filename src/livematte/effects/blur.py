@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.effects.blend import blend
 from livematte.effects.checks import check_frame, check_share, check_strength
+from livematte.effects.shot import Shot
 from livematte.refinement import work_size
 from livematte.transforms import resize, shrink
 
-__all__ = ["blur_background", "blurred_background"]
+__all__ = ["Blur", "blur_background", "blurred_background"]
 
 Floats = NDArray[np.float32]
 
 _WORK_SIDE = 640
 _MARGIN = 0.006  # kept away from the person, in parts of the longest side
 _TINY = np.float32(1e-4)
+_MOST = 0.04  # of the longest side: the standard deviation at full strength
 
 
 def blur_background(
@@ -106,3 +110,18 @@ def blurred_background(
 def _blurred(x: Floats, sigma: float) -> Floats:
     blurred = cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, dtype=np.float32)
+
+
+class Blur:
+    """The effect: the given background, or the room, out of focus."""
+
+    def __init__(self, strength: float = 0.5) -> None:
+        self._strength = _MOST * strength
+
+    def __call__(self, shot: Shot) -> Shot:
+        """Another background."""
+        picture, alpha, opacity = shot.behind()
+        blurred = blurred_background(
+            picture, alpha, strength=self._strength, opacity=opacity, work_side=shot.work_side
+        )
+        return replace(shot, background=blurred)

@@ -1,0 +1,178 @@
+"""Effects by their names, and chains of them.
+
+An effect changes a layer of a :class:`Shot`: the matte, the background, or the person's colours.
+The layers are laid over each other once, at the end, whatever the effects; so they can be combined
+freely, and are always taken in the order of their stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte.effects.blend import as_background, lay_over, on_nothing
+from livematte.effects.blur import Blur
+from livematte.effects.checks import check_frame, check_share
+from livematte.effects.shot import Effect, Shot
+from livematte.effects.smoothstep import SmoothStep
+from livematte.errors import UsageError
+from livematte.refinement.scene import SceneCuts
+
+__all__ = ["EFFECTS", "Chain", "Entry", "Stage", "find_effect", "open_chain"]
+
+
+class Stage(IntEnum):
+    """Which layer an effect changes; earlier ones go first."""
+
+    MATTE = 0
+    BACKGROUND = 1
+    COLOURS = 2
+    LIGHT = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An effect that can be had by its name.
+
+    Attributes:
+        name: as it is given to ``--effect``.
+        summary: what it does, in a few words.
+        stage: the layer that it changes. Those of BACKGROUND make one from the frame's room where
+            none is given.
+        strength: in [0, 1], if none is asked for; at 0 nothing changes.
+        open: makes the effect of a strength for one film or picture.
+        needs_background: whether it has nothing to go by without one.
+    """
+
+    name: str
+    summary: str
+    stage: Stage
+    strength: float
+    open: Callable[[float], Effect]
+    needs_background: bool = False
+
+
+EFFECTS: Mapping[str, Entry] = MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            Entry("smooth-step", "a firmer edge", Stage.MATTE, 1.0, SmoothStep),
+            Entry("blur", "the background out of focus", Stage.BACKGROUND, 0.5, Blur),
+        )
+    }
+)
+
+
+def find_effect(name: str) -> Entry:
+    """The effect of a name.
+
+    Raises:
+        UsageError: there is none; the message lists those that there are.
+    """
+    if name not in EFFECTS:
+        raise UsageError(f"no effect is called {name!r}; there are {', '.join(EFFECTS)}")
+    return EFFECTS[name]
+
+
+def open_chain(
+    names: Sequence[str] = (),
+    *,
+    strength: float | Mapping[str, float] | None = None,
+    background: bool = False,
+) -> Chain:
+    """Effects made ready for one picture or one film.
+
+    Args:
+        names: of effects, in any order (the stages decide; within a stage this order).
+        strength: in [0, 1], of all of them or by name; None, or a name that is not there: each
+            one's own.
+        background: whether the calls will give one.
+
+    Raises:
+        UsageError: a name that is unknown or given twice, a strength outside [0, 1], or an effect
+            that needs a background where there is none.
+    """
+    entries = sorted((find_effect(name) for name in names), key=lambda entry: entry.stage)
+    if len({entry.name for entry in entries}) < len(entries):
+        raise UsageError(f"an effect is given twice: {', '.join(names)}")
+    made = background or any(entry.stage is Stage.BACKGROUND for entry in entries)
+    effects: list[Effect] = []
+    for entry in entries:
+        if entry.needs_background and not made:
+            makers = [e.name for e in EFFECTS.values() if e.stage is Stage.BACKGROUND]
+            raise UsageError(
+                f"{entry.name} needs a background to go by: give one, or {' or '.join(makers)} too"
+            )
+        share = strength.get(entry.name) if isinstance(strength, Mapping) else strength
+        share = entry.strength if share is None else share
+        if not 0 <= share <= 1:  # NaN neither
+            raise UsageError(f"the strength of {entry.name} lies in [0, 1], not {share}")
+        effects.append(entry.open(share))
+    return Chain(effects)
+
+
+class Chain:
+    """Applies effects to one frame after another, and composes them.
+
+    Attributes:
+        effects: in the order in which they are applied.
+    """
+
+    def __init__(self, effects: Sequence[Effect]) -> None:
+        self.effects = tuple(effects)
+        self._frames, self._backgrounds = SceneCuts(), SceneCuts()
+        self._began = False
+
+    def __call__(
+        self,
+        frame: NDArray[np.uint8],
+        alpha: NDArray[np.float32],
+        background: NDArray[np.uint8] | tuple[int, int, int] | None = None,
+        *,
+        opacity: NDArray[np.float32] | None = None,
+        time: float = 0.0,
+        work_side: int = 640,
+    ) -> NDArray[np.uint8]:
+        """Compose one picture.
+
+        Args:
+            frame: H×W×3 uint8 RGB.
+            alpha: H×W float32 in [0, 1].
+            background: H×W×3 uint8 RGB, or one colour; None: none is given.
+            opacity: H×W float32 in [0, 1], the frame's own alpha channel; None: opaque.
+            time: when it is shown, in seconds; it rises from call to call.
+            work_side: longest side of the small pictures that smooth things are computed on.
+
+        Returns:
+            H×W×3 uint8 RGB; H×W×4 RGBA (straight alpha) where no background is given and no
+            effect makes one.
+
+        Raises:
+            UsageError: other shapes, types or ranges.
+        """
+        check_frame(frame)
+        check_share(alpha, frame, "a matte")
+        check_share(opacity, frame, "an opacity")
+        behind = None if background is None else as_background(background, frame)
+        cut = self._is_cut(frame, behind)
+        shot = Shot(frame, alpha, behind, opacity, time, cut, work_side)
+        for effect in self.effects:
+            shot = effect(shot)
+        share = shot.alpha if opacity is None else shot.alpha * opacity
+        if shot.background is None:
+            return on_nothing(shot.colours(), share)
+        return lay_over(shot.colours(), share, shot.background)
+
+    def _is_cut(self, frame: NDArray[np.uint8], behind: NDArray[np.uint8] | None) -> bool:
+        """Whether what was seen before counts no more."""
+        cut = not self._began
+        self._began = True
+        if not self.effects:
+            return cut
+        cut |= self._frames.is_cut(frame)
+        return (behind is not None and self._backgrounds.is_cut(behind)) or cut
