@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -23,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from livematte.cli.backgrounds import parse_background
 from livematte.cli.console import show_log, shown
 from livematte.cli.paths import STANDARD, protect
+from livematte.cli.signals import terminated_as_interrupted
 from livematte.errors import LivematteError, UsageError
 from livematte.weights import DEFAULT_VIDEO
 
@@ -163,7 +161,7 @@ def command(
     )
     segmenter = load(model, engine=engine, device=device, threads=threads, spec=spec)
     start_of_run = _Job(source, output, looks, options, output_format, quiet or as_json)
-    with _terminated_as_interrupted():
+    with terminated_as_interrupted():
         opened = open_source(source, options)
         try:
             report = start_of_run.run(opened, segmenter)
@@ -247,23 +245,6 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
         raise UsageError(f"--size {text}: not a size; give WIDTHxHEIGHT, such as 1280x720")
     return int(match[1]), int(match[2])
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM as Ctrl-C, so that the file is finished."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
