@@ -23,10 +23,14 @@ __all__ = [
     "Recipe",
     "ScheduleConfig",
     "Stage",
+    "as_yaml",
     "bundled_recipes",
     "load_recipe",
+    "parse_as",
     "parse_recipe",
 ]
+
+Kind = typing.TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -229,7 +233,7 @@ class Recipe:
 
     def to_yaml(self) -> str:
         """The recipe as YAML that :func:`load_recipe` reads back."""
-        return yaml.safe_dump(_plain(self), sort_keys=False, allow_unicode=True)
+        return as_yaml(self)
 
 
 def bundled_recipes() -> dict[str, Path]:
@@ -264,6 +268,20 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def parse_recipe(text: str, place: str, overrides: Sequence[str] = ()) -> Recipe:
     """Make a recipe of YAML text; ``place`` names its source in errors."""
+    return parse_as(Recipe, text, place, overrides)
+
+
+def as_yaml(config: Any) -> str:
+    """A dataclass as YAML that :func:`parse_as` reads back."""
+    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)
+
+
+def parse_as(kind: type[Kind], text: str, place: str, overrides: Sequence[str] = ()) -> Kind:
+    """Make a dataclass of YAML text; for the arguments see :func:`load_recipe`.
+
+    Raises:
+        UsageError: unknown key, or a value of the wrong type.
+    """
     try:
         raw = yaml.safe_load(text)
         for override in overrides:
@@ -273,8 +291,8 @@ def parse_recipe(text: str, place: str, overrides: Sequence[str] = ()) -> Recipe
             _assign(raw, key.split("."), yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise UsageError(f"{place}: not YAML ({error})") from error
-    recipe: Recipe = _build(Recipe, raw, place)
-    return recipe
+    built: Kind = _build(kind, raw, place)
+    return built
 
 
 def _assign(tree: Any, keys: Sequence[str], value: Any) -> None:
