@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from livematte.effects.checks import check_frame, check_share
 from livematte.errors import UsageError
 from livematte.refinement import estimate_foreground, thrice, tiles_with
-from livematte.transforms import resize, shrink
 
-__all__ = ["as_background", "blend", "cover", "cut_out", "lay_over", "on_nothing"]
+__all__ = ["as_background", "blend", "cut_out", "lay_over", "on_nothing"]
 
 Floats = NDArray[np.float32]
 
@@ -89,7 +88,7 @@ def as_background(
     if background.shape != frame.shape:
         raise UsageError(
             f"a background of shape {background.shape} does not fit a frame of {frame.shape}: "
-            "bring it to size with livematte.effects.cover"
+            "bring it to size with livematte.effects.fit_picture"
         )
     return background
 
@@ -129,34 +128,3 @@ def on_nothing(foreground: NDArray[np.uint8], share: Floats) -> NDArray[np.uint8
     rounded = np.rint(share * 255).astype(np.uint8)
     shown = cv2.bitwise_and(foreground, foreground, mask=rounded)
     return np.dstack([shown, rounded])
-
-
-def cover(
-    picture: NDArray[np.uint8], height: int, width: int, *, quick: bool = False
-) -> NDArray[np.uint8]:
-    """Scale a picture to cover ``height`` × ``width`` and cut off evenly what stands over.
-
-    Args:
-        picture: h×w×3 uint8 RGB.
-        quick: for video: see :func:`livematte.transforms.shrink`.
-
-    Returns:
-        ``height`` × ``width`` × 3 uint8 RGB.
-
-    Raises:
-        UsageError: another shape or type, or a size below 1.
-    """
-    check_frame(picture, "a picture")
-    if min(height, width) < 1:
-        raise UsageError(f"nothing covers {height}×{width} pixels: take 1 or more")
-    rows, columns = picture.shape[:2]
-    # Cut before scaling: a small part of a long picture must not become gigantic first.
-    if rows * width > columns * height:
-        kept = min(max(round(columns * height / width), 1), rows)
-        top = (rows - kept) // 2
-        picture = picture[top : top + kept]
-    else:
-        kept = min(max(round(rows * width / height), 1), columns)
-        left = (columns - kept) // 2
-        picture = picture[:, left : left + kept]
-    return shrink(picture, height, width) if quick else resize(picture, height, width)

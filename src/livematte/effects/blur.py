@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -14,7 +15,7 @@ from livematte.effects.shot import Shot
 from livematte.refinement import work_size
 from livematte.transforms import resize, shrink
 
-__all__ = ["Blur", "blur_background", "blurred_background"]
+__all__ = ["Blur", "blur_background", "blurred_background", "fill_in", "room_weight"]
 
 Floats = NDArray[np.float32]
 
@@ -84,27 +85,54 @@ def blurred_background(
     side = min(work_side, max(round(min(8 / strength, work_side)), 64))
     rows, columns = work_size(height, width, side)
     longest = max(rows, columns)
-    margin = max(round(_MARGIN * longest), 1)
-    person = cv2.dilate(shrink(alpha, rows, columns), np.ones((2 * margin + 1,) * 2, np.uint8))
-    # Half a person already counts as one: it would show again as a ghost.
-    weight = np.asarray(np.clip(1 - 2 * person, 0, 1), dtype=np.float32)[..., None]
-    if opacity is not None:
-        weight = weight * shrink(opacity, rows, columns)[..., None]
+    weight = room_weight(alpha, opacity, rows, columns)
     small = shrink(frame, rows, columns).astype(np.float32)
     sigma = max(strength * longest, 0.3)
-    layers = []
-    while True:
-        layers.append((_blurred(small * weight, sigma), _blurred(weight, sigma)[..., None]))
-        if sigma > longest or layers[-1][1].min() > 0.05:
-            break
-        sigma *= 2
-    filled = np.full_like(small, small.mean(axis=(0, 1)))
-    for total, norm in reversed(layers):
-        # A layer decides where it has seen enough background, and fades out where it has not.
-        trust = np.minimum(norm / np.float32(0.05), 1)
-        filled += trust * (total / (norm + _TINY) - filled)
+    filled = fill_in(small, weight, lambda x: _blurred(x, sigma), sigma)
     blurred = np.clip(filled + np.float32(0.5), 0, 255).astype(np.uint8)
     return resize(blurred, height, width)
+
+
+def room_weight(alpha: Floats, opacity: Floats | None, rows: int, columns: int) -> Floats:
+    """How much of each pixel is background for sure: ``rows`` × ``columns`` float32 in [0, 1].
+
+    Args:
+        alpha, opacity: H×W float32 in [0, 1]; opacity None: opaque.
+    """
+    margin = max(round(_MARGIN * max(rows, columns)), 1)
+    person = cv2.dilate(shrink(alpha, rows, columns), np.ones((2 * margin + 1,) * 2, np.uint8))
+    # Half a person already counts as one: it would show again as a ghost.
+    weight = np.asarray(np.clip(1 - 2 * person, 0, 1), dtype=np.float32)
+    return weight if opacity is None else weight * shrink(opacity, rows, columns)
+
+
+def fill_in(
+    picture: Floats, weight: Floats, spread: Callable[[Floats], Floats], sigma: float
+) -> Floats:
+    """The weighted mean of a picture around each pixel, by ``spread``; where there is nothing
+    within its reach, by ever wider Gaussians.
+
+    Args:
+        picture: h×w×3 float32.
+        weight: h×w float32 in [0, 1].
+        spread: a linear filter whose kernel has a sum of 1, for h×w and h×w×3.
+        sigma: how far it reaches, in pixels.
+
+    Returns:
+        h×w×3 float32.
+    """
+    longest = max(weight.shape)
+    weighted = picture * weight[..., None]
+    layers = [(spread(weighted), spread(weight)[..., None])]
+    while sigma <= longest and layers[-1][1].min() <= 0.05:
+        sigma *= 2
+        layers.append((_blurred(weighted, sigma), _blurred(weight, sigma)[..., None]))
+    filled = np.full_like(picture, picture.mean(axis=(0, 1)))
+    for total, norm in reversed(layers):
+        # A layer decides where it has seen enough background, and fades out where it has not.
+        trust = np.clip(norm / np.float32(0.05), 0, 1)
+        filled += trust * (total / (np.maximum(norm, 0) + _TINY) - filled)
+    return filled
 
 
 def _blurred(x: Floats, sigma: float) -> Floats:

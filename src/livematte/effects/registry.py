@@ -17,13 +17,26 @@ from numpy.typing import NDArray
 
 from livematte.effects.blend import as_background, lay_over, on_nothing
 from livematte.effects.blur import Blur
+from livematte.effects.bokeh import Bokeh
 from livematte.effects.checks import check_frame, check_share
+from livematte.effects.clone import SeamlessClone
+from livematte.effects.edges import Edges
 from livematte.effects.shot import Effect, Shot
 from livematte.effects.smoothstep import SmoothStep
+from livematte.effects.transfer import ColourTransfer, monge_kantorovich, reinhard
+from livematte.effects.wrap import LightWrap
 from livematte.errors import UsageError
 from livematte.refinement.scene import SceneCuts
 
 __all__ = ["EFFECTS", "Chain", "Entry", "Stage", "find_effect", "open_chain"]
+
+
+def _reinhard(strength: float) -> Effect:
+    return ColourTransfer(strength, reinhard)
+
+
+def _monge_kantorovich(strength: float) -> Effect:
+    return ColourTransfer(strength, monge_kantorovich)
 
 
 class Stage(IntEnum):
@@ -57,15 +70,17 @@ class Entry:
     needs_background: bool = False
 
 
-EFFECTS: Mapping[str, Entry] = MappingProxyType(
-    {
-        entry.name: entry
-        for entry in (
-            Entry("smooth-step", "a firmer edge", Stage.MATTE, 1.0, SmoothStep),
-            Entry("blur", "the background out of focus", Stage.BACKGROUND, 0.5, Blur),
-        )
-    }
+_ENTRIES = (
+    Entry("smooth-step", "a firmer edge", Stage.MATTE, 1.0, SmoothStep),
+    Entry("blur", "the background out of focus", Stage.BACKGROUND, 0.5, Blur),
+    Entry("bokeh", "the same with bright discs", Stage.BACKGROUND, 0.5, Bokeh),
+    Entry("edges", "the background drawn", Stage.BACKGROUND, 1.0, Edges),
+    Entry("colour-transfer", "the background's tone", Stage.COLOURS, 0.5, _reinhard, True),
+    Entry("colour-mapping", "its whole palette", Stage.COLOURS, 0.5, _monge_kantorovich, True),
+    Entry("seamless-clone", "no seam", Stage.COLOURS, 0.5, SeamlessClone, True),
+    Entry("light-wrap", "the background's glow over the edge", Stage.LIGHT, 0.5, LightWrap, True),
 )
+EFFECTS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 
 
 def find_effect(name: str) -> Entry:

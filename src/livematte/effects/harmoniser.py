@@ -1,0 +1,199 @@
+"""The harmoniser's model file: thumbnails of a composite in, a colour correction out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livematte.errors import ModelError, one_line
+from livematte.transforms import shrink
+from livematte.weights import HARMONISER
+
+__all__ = ["KIND", "Correction", "Harmoniser", "HarmoniserSpec"]
+
+KIND = "harmoniser"
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class HarmoniserSpec:
+    """What a harmoniser's file says about itself, inside it and in the JSON beside it.
+
+    Attributes:
+        name, version: of the model, for people.
+        size: side of the thumbnails.
+        segments: straight pieces of each colour curve.
+        licence: of the weights.
+        training_data: what they were trained on, with its terms.
+        metrics: validation scores by name.
+        sha256: digest of the model file; only in the JSON beside it.
+        kind: tells it from a matting model.
+    """
+
+    name: str
+    size: int
+    segments: int
+    version: str = "1"
+    licence: str = "unknown"
+    training_data: str = "unknown"
+    metrics: dict[str, float] = field(default_factory=dict)
+    sha256: str | None = None
+    kind: str = KIND
+
+    def to_json(self) -> str:
+        """The spec as JSON text, keys in declaration order."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> HarmoniserSpec:
+        """Read a spec; ``source`` names its file in the :class:`ModelError` of a bad one."""
+        try:
+            raw: Any = json.loads(text)
+            if not isinstance(raw, dict) or raw.get("kind") != KIND:
+                raise ModelError(f"{source}: not the spec of a {KIND}; name such a model's file")
+            unknown = sorted(set(raw) - {f.name for f in fields(cls)})
+            if unknown:
+                raise ModelError(f"{source}: unknown keys in the spec: {', '.join(unknown)}")
+            spec = cls(**raw)
+            sound = all(type(n) is int and 1 <= n <= 1024 for n in (spec.size, spec.segments))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ModelError(f"{source}: not a spec ({one_line(error)})") from error
+        if not sound:
+            raise ModelError(f"{source}: size and segments must be integers from 1 to 1024")
+        return spec
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """Curves per channel, then a colour matrix; all zeros change nothing.
+
+    Attributes:
+        numbers: float32; per channel a lift and K numbers r, then nine numbers D row by row. A
+            channel's curve starts at ``lift`` and has the slopes ``exp(r)`` over K even pieces, so
+            that it rises whatever r is; the matrix is ``I + D``.
+    """
+
+    numbers: Floats
+
+    def scaled(self, amount: float) -> Correction:
+        """So many times as much of it."""
+        return Correction(self.numbers * np.float32(amount))
+
+    def table(self) -> Floats:
+        """The curves: 256×3 float32, what each 8-bit value becomes, in 8-bit units."""
+        curves = self.numbers[:-9].reshape(3, -1)
+        slopes = np.exp(curves[:, 1:])
+        pieces = slopes.shape[1]
+        values = np.cumsum(np.column_stack([curves[:, :1], slopes / pieces]), axis=1)
+        places = np.linspace(0, 255, pieces + 1)
+        bent = [np.interp(np.arange(256), places, row * 255) for row in values]
+        return np.stack(bent, axis=1).astype(np.float32)
+
+    def matrix(self) -> Floats:
+        """3×3 float32."""
+        return np.eye(3, dtype=np.float32) + self.numbers[-9:].reshape(3, 3)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Apply it.
+
+        Args:
+            pixels: H×W×3 uint8 RGB.
+
+        Returns:
+            H×W×3 uint8 RGB.
+        """
+        bent = cv2.LUT(pixels, self.table()[None])
+        mixed = cv2.transform(bent, self.matrix())
+        return np.asarray(cv2.add(mixed, (0.0, 0.0, 0.0, 0.0), dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+class Harmoniser:
+    """Looks at composites and says how the person's colours should change."""
+
+    def __init__(self, model: Path | None = None, *, threads: int = 1) -> None:
+        """Open a model.
+
+        Args:
+            model: an ONNX file that ``livematte train-harmoniser`` wrote; None: the bundled one.
+            threads: of one prediction.
+
+        Raises:
+            ModelError: the file is missing, damaged, no harmoniser, or not what the JSON beside
+                it says.
+        """
+        from livematte.engines.onnx_function import OnnxFunction  # noqa: PLC0415
+
+        path = HARMONISER.path if model is None else model
+        content = _read(path)
+        self._function = OnnxFunction(path, content, ("image", "alpha"), threads=threads)
+        if self._function.spec is None:
+            raise ModelError(f"{path}: says nothing about itself; export it again")
+        self.spec = HarmoniserSpec.from_json(self._function.spec, source=str(path))
+        _check_digest(path, content)
+
+    def predict(
+        self,
+        foreground: NDArray[np.uint8],
+        alpha: NDArray[np.float32],
+        background: NDArray[np.uint8],
+    ) -> Correction:
+        """The correction for a person over a background.
+
+        Args:
+            foreground: H×W×3 uint8 RGB, the person's colours where alpha is above 0.
+            alpha: H×W float32 in [0, 1].
+            background: H×W×3 uint8 RGB.
+
+        Raises:
+            ModelError: the model fails.
+        """
+        side = self.spec.size
+        # Composed at twice the size, lest the old room's colours leak in at the edge.
+        person, behind, share = (
+            shrink(x, 2 * side, 2 * side) for x in (foreground, background, alpha)
+        )
+        share = np.asarray(share, np.float32)
+        composite = behind + share[..., None] * (person.astype(np.float32) - behind)
+        small, matte = (
+            cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA) for x in (composite, share)
+        )
+        image = np.asarray(small.transpose(2, 0, 1)[None] / np.float32(255), np.float32)
+        numbers = self._function(image=image, alpha=np.asarray(matte, np.float32)[None, None])[0]
+        if numbers.shape != (3 * (1 + self.spec.segments) + 9,):
+            raise ModelError(
+                f"{self.spec.name}: answered with {numbers.shape} numbers, which its spec "
+                "contradicts; export it again"
+            )
+        return Correction(numbers)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror}); name a harmoniser's file, or install "
+            "livematte again"
+        ) from error
+
+
+def _check_digest(path: Path, content: bytes) -> None:
+    """Against the JSON beside the file, where there is one."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return
+    expected = HarmoniserSpec.from_json(beside.read_text(encoding="utf-8"), source=str(beside))
+    digest = hashlib.sha256(content).hexdigest()
+    if expected.sha256 not in (None, digest):
+        raise ModelError(
+            f"{path}: not the file its spec describes (SHA-256 {digest[:12]}…); "
+            "download or export it again"
+        )
