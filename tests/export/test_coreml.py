@@ -12,8 +12,8 @@ import torch
 
 from livematte.errors import ModelError
 from livematte.export.exporter import export_model
-from livematte.export.silence import import_quietly
 from livematte.networks.base import Network, NetworkOutput
+from livematte.silence import import_quietly
 from livematte.spec import METADATA_KEY, ModelSpec
 
 

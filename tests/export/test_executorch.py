@@ -11,8 +11,8 @@ import torch
 from livematte.errors import ModelError
 from livematte.export.executorch import SPEC_METHOD, run
 from livematte.export.exporter import export_model
-from livematte.export.silence import import_quietly
 from livematte.networks.base import Network, NetworkOutput
+from livematte.silence import import_quietly
 from livematte.spec import ModelSpec
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from livematte.export.graph import quiet, trace, unsupported
-from livematte.export.silence import import_quietly, silenced
+from livematte.export.graph import trace, unsupported
 from livematte.export.targets import Built, Job
+from livematte.silence import import_quietly, quiet, silenced
 from livematte.spec import METADATA_KEY, ModelSpec
 
 __all__ = ["build"]

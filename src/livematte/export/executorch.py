@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from livematte.export.graph import trace, unsupported
-from livematte.export.silence import import_quietly, silenced
 from livematte.export.targets import Built, Job
+from livematte.silence import import_quietly, silenced
 
 __all__ = ["SPEC_METHOD", "build", "run"]
 

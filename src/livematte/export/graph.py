@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from livematte.errors import ModelError, one_line
 from livematte.networks.base import Network
+from livematte.silence import quiet
+
+if TYPE_CHECKING:
+    from livematte.export.targets import Job
 
 __all__ = [
     "HalfGraph",
     "MatteGraph",
+    "calibration_feeds",
     "example_inputs",
-    "quiet",
     "trace",
     "unsupported",
 ]
@@ -65,6 +66,27 @@ def example_inputs(network: Network, size: tuple[int, int], batch: int = 1) -> t
     if not network.prior:
         return (image,)
     return image, torch.rand(batch, 1, *size, generator=generator)
+
+
+def calibration_feeds(job: Job) -> list[tuple[NDArray[np.float32], ...]]:
+    """What a network is fed on the calibration pictures of a job, with channels first.
+
+    A network with a prior takes none for every other picture, as on a first frame, and its own
+    matte of the same picture for the rest, as on a still video.
+    """
+    if job.quantisation is None or job.quantisation.calibration is None:
+        return []
+    images = job.quantisation.calibration.batches()
+    if not job.spec.prior:
+        return [(image,) for image in images]
+    feeds = []
+    for index, image in enumerate(images):
+        prior = torch.zeros(1, 1, *image.shape[2:])
+        if index % 2:
+            with torch.no_grad():
+                prior = job.graph(torch.from_numpy(image), prior)
+        feeds.append((image, prior.numpy()))
+    return feeds
 
 
 def trace(
@@ -137,23 +159,3 @@ def _layer(node: Any) -> str:
 
 def _name(graph: nn.Module) -> str:
     return type(getattr(graph, "network", graph)).__name__
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep a converter's progress lines and deprecation notes from the user's terminal."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch.fx")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -11,9 +11,9 @@ from ai_edge_litert.tools import flatbuffer_utils
 from torch import Tensor, nn
 
 from livematte.export.graph import MatteGraph, trace, unsupported
-from livematte.export.silence import import_quietly, silenced
 from livematte.export.targets import Built, Job
 from livematte.export.transposed import with_plain_transposes
+from livematte.silence import import_quietly, silenced
 from livematte.spec import METADATA_KEY
 
 __all__ = ["ChannelsLast", "add_metadata", "build", "convert", "halve_weights"]

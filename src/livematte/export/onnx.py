@@ -9,11 +9,21 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from livematte.export.graph import quiet, trace, unsupported
+from livematte.export.graph import calibration_feeds, trace, unsupported
 from livematte.export.targets import Built, Job
+from livematte.quantization.onnx import Feeds, quantise
+from livematte.silence import quiet
 from livematte.spec import METADATA_KEY, ModelSpec
 
-__all__ = ["OPSET", "build", "convert", "embed_spec", "halve_weights"]
+__all__ = [
+    "OPSET",
+    "build",
+    "convert",
+    "convert_stored",
+    "embed_spec",
+    "halve_weights",
+    "onnx_feeds",
+]
 
 OPSET = 18
 
@@ -22,11 +32,28 @@ _SMALLEST_HALVED = 4096
 
 def build(job: Job) -> Built:
     """``NAME.onnx``, its batch axis free; in fp16 its weights are stored in 16 bits."""
+    model = convert_stored(job)
+    embed_spec(model, job.spec)
+    return Built({f"{job.name}.onnx": model.SerializeToString()})
+
+
+def convert_stored(job: Job) -> onnx.ModelProto:
+    """As :func:`convert`, in the precision of the job.
+
+    Raises:
+        ModelError: as :func:`convert`, or it cannot be quantised.
+    """
     model = convert(job.graph, job.example)
     if job.spec.precision == "fp16":
         halve_weights(model)
-    embed_spec(model, job.spec)
-    return Built({f"{job.name}.onnx": model.SerializeToString()})
+    if job.quantisation is not None:
+        return quantise(model, job.quantisation.method, onnx_feeds(job))
+    return model
+
+
+def onnx_feeds(job: Job) -> Feeds:
+    """The calibration pictures by the names of the graph's inputs."""
+    return [dict(zip(("image", "prior"), feed, strict=False)) for feed in calibration_feeds(job)]
 
 
 def convert(graph: nn.Module, example: tuple[torch.Tensor, ...]) -> onnx.ModelProto:

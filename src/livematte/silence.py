@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from livematte.errors import MissingExtra
-from livematte.export.graph import quiet
 
-__all__ = ["import_quietly", "silenced"]
+__all__ = ["import_quietly", "quiet", "silenced"]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep a converter's progress lines and deprecation notes from the user's terminal."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch.fx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """As :func:`livematte.export.graph.quiet`, for all logs and what native code writes as well.
+    """As :func:`quiet`, for all logs and what native code writes as well.
 
     Errors are not lost: converters raise them.
     """
