@@ -132,6 +132,8 @@ class ModelSpec:
             raw: Any = json.loads(text)
             if not isinstance(raw, dict):
                 raise ModelError("not a model spec (no JSON object)")
+            if "kind" in raw:
+                raise ModelError(f"a {raw['kind']}, which gives no mattes; name another model")
             unknown = sorted(set(raw) - {f.name for f in fields(cls)})
             if unknown:
                 raise ModelError(f"unknown keys in the model spec: {', '.join(unknown)}")

@@ -5,7 +5,6 @@ See ``docs/harmonisation.md`` for how it learned, and how well.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import cv2
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from livematte.effects.blend import as_background, lay_over
 from livematte.effects.checks import check_frame, check_share
 from livematte.effects.harmoniser import Correction, Harmoniser
+from livematte.effects.memory import Steady
 from livematte.effects.shot import Shot
 from livematte.errors import UsageError
 from livematte.refinement import estimate_foreground
@@ -22,7 +22,6 @@ from livematte.refinement import estimate_foreground
 __all__ = ["Harmonise", "correct_person", "harmonise"]
 
 _AS_LEARNED = 0.5  # the strength at which the correction is applied as it is predicted
-_SECONDS = 0.5  # in which the colours follow the scene most of the way
 _NOBODY = 1e-3  # share of the picture: less is no person to go by
 
 
@@ -105,28 +104,17 @@ class Harmonise:
         _check(strength)
         self._amount = strength / _AS_LEARNED
         self._harmoniser = harmoniser or Harmoniser()
-        self._last: tuple[float, Correction] | None = None
+        self._steady = Steady()
 
     def __call__(self, shot: Shot) -> Shot:
         """Other colours of the person; where there is no background or no person, the same."""
-        if shot.cut:
-            self._last = None
         if shot.background is None or self._amount == 0 or shot.alpha.mean() < _NOBODY:
             return shot
         colours = shot.colours()
         predicted = self._harmoniser.predict(colours, shot.alpha, shot.background)
-        correction = self._follow(predicted, shot.time).scaled(self._amount)
+        numbers = self._steady(predicted.numbers.astype(np.float64), shot)
+        correction = Correction(numbers.astype(np.float32)).scaled(self._amount)
         return replace(shot, foreground=correct_person(colours, shot.alpha, correction))
-
-    def _follow(self, predicted: Correction, time: float) -> Correction:
-        """Go part of the way from the last correction, by the time since then."""
-        if self._last is not None:
-            before, last = self._last
-            part = -math.expm1(-max(time - before, 0.0) / _SECONDS)
-            step = (predicted.numbers - last.numbers) * np.float32(part)
-            predicted = Correction(last.numbers + step)
-        self._last = (time, predicted)
-        return predicted
 
 
 def _check(strength: float) -> None:

@@ -61,9 +61,9 @@ class HarmoniserRecipe:
     whole_p: float = 0.6
     whole_amount: float = 0.7
     grown: float = 0.5
-    data: DataConfig = DataConfig(stored_size=96)
+    data: DataConfig = field(default_factory=lambda: DataConfig(stored_size=96))
     geometry: AugmentConfig = field(default_factory=AugmentConfig)
-    disturbance: DisturbanceConfig = DisturbanceConfig()
+    disturbance: DisturbanceConfig = field(default_factory=DisturbanceConfig)
 
     def __post_init__(self) -> None:
         if min(self.steps, self.every, self.batch_size, self.warmup) < 1:

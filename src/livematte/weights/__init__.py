@@ -8,7 +8,15 @@ from pathlib import Path
 from livematte.errors import ModelError
 from livematte.spec import ModelSpec
 
-__all__ = ["DEFAULT", "DEFAULT_VIDEO", "BundledModel", "bundled", "find"]
+__all__ = [
+    "DEFAULT",
+    "DEFAULT_VIDEO",
+    "HARMONISER",
+    "BundledFile",
+    "BundledModel",
+    "bundled",
+    "find",
+]
 
 DEFAULT = "livematte"
 DEFAULT_VIDEO = "livematte-video"
@@ -18,16 +26,31 @@ _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class BundledModel:
-    """A model of the package, told by the stem of its file.
+class BundledFile:
+    """A model file of the package, told by its stem.
 
     Attributes:
-        name: what ``livematte.load`` and ``--model`` take.
-        path: the model file.
+        name: the stem.
+        path: the file.
     """
 
     name: str
     path: Path
+
+    @property
+    def card(self) -> str:
+        """The model card (Markdown); empty where there is none."""
+        source = self.path.with_suffix(".md")
+        return source.read_text(encoding="utf-8") if source.is_file() else ""
+
+
+HARMONISER = BundledFile("harmoniser", _FOLDER / "harmoniser.onnx")
+"""No matting model: what :mod:`livematte.effects.harmonise` predicts colours with."""
+
+
+@dataclass(frozen=True)
+class BundledModel(BundledFile):
+    """A matting model of the package; its name is what ``livematte.load`` and ``--model`` take."""
 
     @property
     def spec(self) -> ModelSpec:
@@ -40,17 +63,11 @@ class BundledModel:
                 f"{source}: the bundled model's spec cannot be read; install livematte again"
             ) from error
 
-    @property
-    def card(self) -> str:
-        """The model card (Markdown); empty where there is none."""
-        source = self.path.with_suffix(".md")
-        return source.read_text(encoding="utf-8") if source.is_file() else ""
-
 
 def bundled(folder: Path = _FOLDER) -> tuple[BundledModel, ...]:
-    """The models of the package (or of another folder), the default first, then by name."""
+    """The matting models of the package (or of another folder), the default first, then by name."""
     files = sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path.stem))
-    return tuple(BundledModel(path.stem, path) for path in files)
+    return tuple(BundledModel(path.stem, path) for path in files if path != HARMONISER.path)
 
 
 def find(name: str = DEFAULT, folder: Path = _FOLDER) -> BundledModel:
