@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from livematte.errors import ModelError
-from livematte.export.edgetpu import check_edgetpu
+from livematte.export.edgetpu_check import check_edgetpu
 
 Run = Callable[..., tuple[int, str, str]]
 

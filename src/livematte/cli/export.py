@@ -160,7 +160,7 @@ def command(
 def _check_edgetpu(path: Path) -> None:
     """Print what the Edge TPU's compiler would map; fail where it is not all."""
     try:
-        from livematte.export.edgetpu import check_edgetpu  # noqa: PLC0415
+        from livematte.export.edgetpu_check import check_edgetpu  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "ai-edge-litert", "litert") from error
     try:

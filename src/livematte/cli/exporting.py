@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livematte.errors import ModelError, UsageError
-from livematte.export.targets import TARGETS, get_target
+from livematte.export.targets import EDGETPU, TARGETS, get_target
 from livematte.spec import ModelSpec
 from livematte.weights import bundled, find
 
@@ -72,6 +72,8 @@ def default_output(name: str, target: str, precision: str) -> Path:
     """The model's name, here; what is not in floats says so."""
     kind = TARGETS[target]
     stem = f"{name}-int8" if precision == "int8" else name
+    if target == EDGETPU:
+        stem = f"{name}-edgetpu"  # int8 is all there is
     return Path(f"{stem}-{target}" if kind.folder else f"{stem}{kind.suffix}")
 
 

@@ -10,9 +10,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from torch import Tensor, nn
 
-from livematte.export.graph import MatteGraph, trace, unsupported
+from livematte.export.graph import MatteGraph, calibration_feeds, trace, unsupported
 from livematte.export.targets import Built, Job
 from livematte.export.transposed import with_plain_transposes
+from livematte.quantization.litert import quantise
 from livematte.silence import import_quietly, silenced
 from livematte.spec import METADATA_KEY
 
@@ -23,6 +24,8 @@ _SMALLEST_HALVED = 4096  # as in ONNX files, for the reason given there
 
 def build(job: Job) -> Built:
     """``NAME.tflite``; in fp16 its weights are stored in 16 bits and computed in 32.
+
+    In int8 it takes and gives floats all the same.
 
     Raises:
         MissingExtra: litert-torch is not installed.
@@ -49,8 +52,11 @@ class ChannelsLast(nn.Module):
         return {"alpha": alpha.flatten(1) if self.flat else alpha}
 
 
-def convert(job: Job) -> bytes:
+def convert(job: Job, *, integer_io: bool = False) -> bytes:
     """The flatbuffer without metadata, in the precision of the job.
+
+    Args:
+        integer_io: a static int8 file takes and gives integers.
 
     Raises:
         MissingExtra, ModelError: as :func:`build`.
@@ -67,6 +73,12 @@ def convert(job: Job) -> bytes:
             content = bytes(converted.model_content())
     except Exception as error:  # of many kinds, from the converter's passes
         raise unsupported(job.graph, trace(job.graph, job.example), "LiteRT", error) from error
+    if job.quantisation is not None:
+        feeds = [
+            {name: x.transpose(0, 2, 3, 1) for name, x in zip(names, feed, strict=True)}
+            for feed in calibration_feeds(job)
+        ]
+        return quantise(content, job.quantisation.method, feeds, integer_io=integer_io)
     return halve_weights(content) if job.spec.precision == "fp16" else content
 
 

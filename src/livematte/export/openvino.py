@@ -11,8 +11,10 @@ import openvino
 
 from livematte.engines.openvino import WEIGHTS_KEY
 from livematte.errors import ModelError, one_line
-from livematte.export.onnx import convert, halve_weights
+from livematte.export.onnx import convert, halve_weights, onnx_feeds
 from livematte.export.targets import Built, Job
+from livematte.quantization.onnx import quantise_weights
+from livematte.quantization.openvino import quantise
 from livematte.spec import METADATA_KEY
 
 __all__ = ["build"]
@@ -22,11 +24,15 @@ def build(job: Job) -> Built:
     """``NAME.xml`` with the spec and the digest of ``NAME.bin``; weights in 16 bits for fp16.
 
     Raises:
-        ModelError: an operator that ONNX or OpenVINO does not have.
+        MissingExtra: NNCF is not installed, for static int8.
+        ModelError: an operator that ONNX or OpenVINO does not have, or NNCF cannot quantise it.
     """
+    static = job.quantisation is not None and job.quantisation.method == "static"
     onnx_model = convert(job.graph, job.example)
     if job.spec.precision == "fp16":
         halve_weights(onnx_model)
+    elif job.quantisation is not None and not static:
+        quantise_weights(onnx_model)
     core = openvino.Core()
     try:
         graph = core.read_model(model=onnx_model.SerializeToString(), weights=b"")
@@ -34,6 +40,8 @@ def build(job: Job) -> Built:
         raise ModelError(
             f"{job.name} cannot be exported to OpenVINO ({one_line(error, 400)})"
         ) from error
+    if static:
+        graph = quantise(graph, onnx_feeds(job))
     _, weights = _serialise(graph)
     graph.set_rt_info(job.spec.to_json(), [METADATA_KEY])
     graph.set_rt_info(hashlib.sha256(weights).hexdigest(), [WEIGHTS_KEY])
