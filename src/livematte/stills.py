@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.effects import blend, blur_background, cover, cut_out
+from livematte.effects import Fit, fit_picture, open_chain
 from livematte.errors import DeviceError, InputError, ModelError, OutputError, UsageError, one_line
 from livematte.images import MAX_PIXELS, Picture, encode_picture, read_picture
 from livematte.segmenter import Segmenter, person_found, person_fraction
@@ -53,24 +53,35 @@ def matte_only(frame: Frame, matte: Floats, opacity: Floats | None) -> Frame:
     return np.rint(shown * 255).astype(np.uint8)
 
 
-def composer(background: Frame | tuple[int, int, int] | Literal["blur"] | None = None) -> Compose:
+def composer(
+    background: Frame | tuple[int, int, int] | Literal["blur"] | None = None,
+    *,
+    effects: Sequence[str] = (),
+    strength: float | Mapping[str, float] | None = None,
+    fit: Fit = "fill",
+) -> Compose:
     """What lays a person over ``background``.
 
     Args:
-        background: None: over nothing (RGBA comes out); ``blur``: the blurred room; a colour; or
-            a picture (h×w×3 uint8 RGB, made to cover the frame).
+        background: None: over nothing (RGBA comes out), or over what an effect makes of the room;
+            ``blur``: the effect of that name; a colour; or a picture (h×w×3 uint8 RGB).
+        effects, strength: as for :func:`livematte.effects.open_chain`.
+        fit: how a picture is brought to the frame's size.
+
+    Raises:
+        UsageError: effects that cannot be, or not without a background.
     """
-    if background is None:
-        return lambda frame, matte, opacity: cut_out(frame, matte, opacity=opacity)
     if isinstance(background, str):
-        return lambda frame, matte, opacity: blur_background(frame, matte, opacity=opacity)
-    if isinstance(background, tuple):
-        colour = background
-        return lambda frame, matte, opacity: blend(frame, matte, colour, opacity=opacity)
-    picture = background
-    return lambda frame, matte, opacity: blend(
-        frame, matte, cover(picture, *frame.shape[:2]), opacity=opacity
-    )
+        effects, background = (background, *effects), None
+    chain = open_chain(effects, strength=strength, background=background is not None)
+
+    def compose(frame: Frame, matte: Floats, opacity: Floats | None) -> Frame:
+        behind = background
+        if isinstance(behind, np.ndarray):
+            behind = fit_picture(behind, *matte.shape, fit)
+        return chain(frame, matte, behind, opacity=opacity, cut=True)
+
+    return compose
 
 
 def read_background(source: Path, *, max_pixels: int = MAX_PIXELS) -> Frame:

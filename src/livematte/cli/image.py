@@ -18,7 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from livematte.cli.backgrounds import parse_background
 from livematte.cli.console import complain, show_log, shown
+from livematte.cli.effects import EFFECT_HELP, STRENGTH_HELP, parse_effects
 from livematte.cli.paths import STANDARD, Job, Plan, plan
+from livematte.effects.registry import makes_background
 from livematte.engines import ENGINES, PRECISIONS
 from livematte.errors import InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
@@ -66,6 +68,14 @@ def command(
             help="Write the person over a colour (red, #00b140), a picture, or the blurred room.",
         ),
     ] = None,
+    effect: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=STRENGTH]", help=EFFECT_HELP)
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help=STRENGTH_HELP)] = None,
+    fit: Annotated[
+        Literal["fill", "fit", "stretch"],
+        typer.Option(help="Background picture: cut to fill, shown whole, or stretched."),
+    ] = "fill",
     file_format: Annotated[
         Literal["png", "webp", "jpg"],
         typer.Option("--format", help="Format of outputs that are not named one by one."),
@@ -104,22 +114,28 @@ def command(
     show_log(verbose=verbose, quiet=quiet)
     if sum((cutout, alpha, background is not None)) > 1:
         raise UsageError("--cutout, --alpha and --background exclude each other: give one")
+    effects = parse_effects(effect or (), strength)
+    if effects and alpha:
+        raise UsageError("--alpha writes the matte, which has no effects: leave out --effect")
+    if cutout and makes_background(effects):
+        raise UsageError(
+            "--cutout leaves no background: leave it out, or the effect that makes one"
+        )
     if "" in (*inputs, output, background, model):
         raise UsageError("an empty argument names nothing: give a path, or . for this folder")
     behind = None if background is None else parse_background(background)
     used = [behind] if isinstance(behind, Path) else []
     todo = plan(inputs, output, f".{file_format}", used=used)
-    transparent = behind is None and not alpha
+    transparent = behind is None and not alpha and not makes_background(effects)
     if transparent and any(job.file_format == "JPEG" for job in todo.jobs):
         raise UsageError(
             "JPEG cannot hold transparency: write the cut-out as .png or .webp, "
             "or give --background or --alpha"
         )
     _check_streams(todo.jobs, as_json=as_json)
-    if isinstance(behind, Path):
-        compose = composer(read_background(behind, max_pixels=max_pixels))
-    else:
-        compose = matte_only if alpha else composer(behind)
+    picture = read_background(behind, max_pixels=max_pixels) if isinstance(behind, Path) else behind
+    looks = composer(picture, effects=tuple(effects), strength=effects, fit=fit)
+    compose = matte_only if alpha else looks
     segmenter = load(
         model, engine=engine, device=device, threads=threads, precision=precision, spec=spec
     )

@@ -6,10 +6,11 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,8 +20,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from livematte.cli.backgrounds import parse_background
 from livematte.cli.console import show_log, shown
+from livematte.cli.effects import EFFECT_HELP, STRENGTH_HELP, parse_effects
 from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
+from livematte.effects.registry import check_effects, makes_background
 from livematte.errors import LivematteError, UsageError
 from livematte.weights import DEFAULT_VIDEO
 
@@ -43,6 +46,9 @@ class _Looks:
 
     alpha: bool
     background: Path | tuple[int, int, int] | Literal["blur"] | None
+    effects: Mapping[str, float]
+    fit: Literal["fill", "fit", "stretch"]
+    loop: bool
     side_by_side: bool
 
     @property
@@ -51,7 +57,8 @@ class _Looks:
             return "rgb"
         if self.alpha:
             return "grey"
-        return "rgba" if self.background is None else "rgb"
+        made = self.background is not None or makes_background(self.effects)
+        return "rgb" if made else "rgba"
 
 
 def command(
@@ -80,6 +87,15 @@ def command(
             "without it, on transparency.",
         ),
     ] = None,
+    effect: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=STRENGTH]", help=EFFECT_HELP)
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help=STRENGTH_HELP)] = None,
+    fit: Annotated[
+        Literal["fill", "fit", "stretch"],
+        typer.Option(help="Background: cut to fill, shown whole, or stretched."),
+    ] = "fill",
+    loop: Annotated[bool, typer.Option(help="Begin a background video again when it ends.")] = True,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Put the original on the left.")
     ] = False,
@@ -145,7 +161,11 @@ def command(
     if as_json and output == STANDARD:
         raise UsageError("--json and the video cannot share standard output: give -o FILE")
     behind = None if background is None else parse_background(background)
-    looks = _Looks(alpha, behind, side_by_side)
+    effects = parse_effects(effect or (), strength)
+    if effects and alpha:
+        raise UsageError("--alpha writes the matte, which has no effects: leave out --effect")
+    check_effects(tuple(effects), background=behind is not None)
+    looks = _Looks(alpha, behind, effects, fit, loop, side_by_side)
     check_output(output, looks.channels, output_format)
     used = [Path(name) for name in (source,) if name != STANDARD]
     used += [behind] if isinstance(behind, Path) else []
@@ -211,14 +231,18 @@ def _composer(looks: _Looks) -> FrameComposer:
     from livematte.video.opening import open_source  # noqa: PLC0415
 
     behind = looks.background
+    over = partial(
+        compose_over, effects=tuple(looks.effects), strength=looks.effects, fit=looks.fit
+    )
     if looks.alpha:
         composer = matte_only()
     elif not isinstance(behind, Path):
-        composer = compose_over(behind)
+        composer = over(behind)
     elif behind.suffix.lower() in READABLE_SUFFIXES:
-        composer = compose_over(read_background(behind))
+        composer = over(read_background(behind))
     else:
-        composer = compose_over(Backdrop(lambda: open_source(str(behind))))
+        backdrop = Backdrop(lambda: open_source(str(behind)), fit=looks.fit, loop=looks.loop)
+        composer = over(backdrop)
     return side_by_side(composer) if looks.side_by_side else composer
 
 

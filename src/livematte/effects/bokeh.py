@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 
 _WORK_SIDE = 640
 _MOST = 0.05  # of the longest side: a disc's radius at full strength
-_CLIPPED = (0.6, 1.0)  # light of a pixel's brightest colour: the camera may have clipped it
-_BOOST = 6.0  # how much brighter a clipped light is taken to have been
+_CLIPPED = (0.8, 1.0)  # light of a pixel's brightest colour: the camera may have clipped it
+_BOOST = 8.0  # how much brighter a clipped light is taken to have been
 
 
 def bokeh_background(

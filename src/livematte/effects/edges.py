@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 
 _SMOOTHING = 1.0  # standard deviation, in pixels: grain is no edge
 _GAIN = 0.8
+_SEEN = np.float32(0.03)  # of a person, whose outline is not to be drawn
 
 
 def background_edges(
@@ -44,7 +45,7 @@ def background_edges(
         for order in ((1, 0), (0, 1))
     )
     steepness = np.minimum(cv2.magnitude(across, down), 255).astype(np.uint8)
-    hidden = (alpha > 0).astype(np.uint8)
+    hidden = (alpha > _SEEN).astype(np.uint8)
     if opacity is not None:
         hidden |= (opacity < 1).astype(np.uint8)
     # As far as the smoothing and the operator see the person.

@@ -7,7 +7,7 @@ freely, and are always taken in the order of their stages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -28,7 +28,16 @@ from livematte.effects.wrap import LightWrap
 from livematte.errors import UsageError
 from livematte.refinement.scene import SceneCuts
 
-__all__ = ["EFFECTS", "Chain", "Entry", "Stage", "find_effect", "open_chain"]
+__all__ = [
+    "EFFECTS",
+    "Chain",
+    "Entry",
+    "Stage",
+    "check_effects",
+    "find_effect",
+    "makes_background",
+    "open_chain",
+]
 
 
 def _reinhard(strength: float) -> Effect:
@@ -94,6 +103,28 @@ def find_effect(name: str) -> Entry:
     return EFFECTS[name]
 
 
+def makes_background(names: Iterable[str]) -> bool:
+    """Whether any of these effects makes a background from the frame's room.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    return any(find_effect(name).stage is Stage.BACKGROUND for name in names)
+
+
+def check_effects(names: Sequence[str], *, background: bool) -> None:
+    """Raise :class:`UsageError` unless :func:`open_chain` can make a chain of these names."""
+    entries = [find_effect(name) for name in names]
+    if len(set(names)) < len(names):
+        raise UsageError(f"an effect is given twice: {', '.join(names)}")
+    lacking = [entry.name for entry in entries if entry.needs_background]
+    if lacking and not (background or makes_background(names)):
+        makers = [entry.name for entry in EFFECTS.values() if entry.stage is Stage.BACKGROUND]
+        raise UsageError(
+            f"{lacking[0]} needs a background to go by: give one, or {' or '.join(makers)} too"
+        )
+
+
 def open_chain(
     names: Sequence[str] = (),
     *,
@@ -112,17 +143,9 @@ def open_chain(
         UsageError: a name that is unknown or given twice, a strength outside [0, 1], or an effect
             that needs a background where there is none.
     """
-    entries = sorted((find_effect(name) for name in names), key=lambda entry: entry.stage)
-    if len({entry.name for entry in entries}) < len(entries):
-        raise UsageError(f"an effect is given twice: {', '.join(names)}")
-    made = background or any(entry.stage is Stage.BACKGROUND for entry in entries)
+    check_effects(names, background=background)
     effects: list[Effect] = []
-    for entry in entries:
-        if entry.needs_background and not made:
-            makers = [e.name for e in EFFECTS.values() if e.stage is Stage.BACKGROUND]
-            raise UsageError(
-                f"{entry.name} needs a background to go by: give one, or {' or '.join(makers)} too"
-            )
+    for entry in sorted(map(find_effect, names), key=lambda entry: entry.stage):
         share = strength.get(entry.name) if isinstance(strength, Mapping) else strength
         share = entry.strength if share is None else share
         if not 0 <= share <= 1:  # NaN neither
@@ -151,6 +174,7 @@ class Chain:
         *,
         opacity: NDArray[np.float32] | None = None,
         time: float = 0.0,
+        cut: bool = False,
         work_side: int = 640,
     ) -> NDArray[np.uint8]:
         """Compose one picture.
@@ -161,6 +185,8 @@ class Chain:
             background: H×W×3 uint8 RGB, or one colour; None: none is given.
             opacity: H×W float32 in [0, 1], the frame's own alpha channel; None: opaque.
             time: when it is shown, in seconds; it rises from call to call.
+            cut: nothing that was seen before counts. The first call and cuts between scenes are
+                noticed without it.
             work_side: longest side of the small pictures that smooth things are computed on.
 
         Returns:
@@ -174,7 +200,7 @@ class Chain:
         check_share(alpha, frame, "a matte")
         check_share(opacity, frame, "an opacity")
         behind = None if background is None else as_background(background, frame)
-        cut = self._is_cut(frame, behind)
+        cut = self._is_cut(frame, behind) or cut
         shot = Shot(frame, alpha, behind, opacity, time, cut, work_side)
         for effect in self.effects:
             shot = effect(shot)

@@ -1,4 +1,4 @@
-"""A video behind the person, from its beginning again when it ends."""
+"""A video behind the person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.effects import cover
+from livematte.effects import Fit, fit_picture
 from livematte.errors import InputError
 from livematte.video.frames import Frame, Source
 
@@ -21,18 +21,23 @@ _log = logging.getLogger(__name__)
 class Backdrop:
     """Gives the picture of a video that belongs to a time; times must not go back.
 
-    Where the video breaks, it begins again; where not even that works, its last picture stays.
+    Where the video ends or breaks, it begins again; where not even that works, or it is not to
+    loop, its last picture stays.
     """
 
-    def __init__(self, open_again: Callable[[], Source]) -> None:
+    def __init__(
+        self, open_again: Callable[[], Source], *, fit: Fit = "fill", loop: bool = True
+    ) -> None:
         """
         Args:
             open_again: opens the video at its beginning.
+            fit: how its pictures are brought to the frame's size.
+            loop: whether it begins again when it ends.
 
         Raises:
             InputError: it cannot be opened.
         """
-        self._open = open_again
+        self._open, self._fit, self._loop = open_again, fit, loop
         self._source = open_again()
         self._frames: Iterator[Frame] = iter(self._source)
         self._began = Fraction(0)  # of this round, in the film's time
@@ -41,7 +46,7 @@ class Backdrop:
         self._fitted: tuple[Frame, NDArray[np.uint8]] | None = None
 
     def at(self, time: Fraction, size: tuple[int, ...]) -> NDArray[np.uint8]:
-        """The picture shown at ``time`` seconds, covering ``size`` (H, W): H×W×3 uint8 RGB."""
+        """The picture shown at ``time`` seconds, fitted to ``size`` (H, W): H×W×3 uint8 RGB."""
         while self._next is not None and (
             self._shown is None or self._began + self._next.time <= time
         ):
@@ -49,7 +54,7 @@ class Backdrop:
             self._advance()
         assert self._shown is not None  # a source without a frame does not open
         if self._fitted is None or self._fitted[0] is not self._shown:
-            picture = cover(self._shown.image, size[0], size[1], quick=True)
+            picture = fit_picture(self._shown.image, size[0], size[1], self._fit, quick=True)
             self._fitted = (self._shown, picture)
         return self._fitted[1]
 
@@ -62,9 +67,11 @@ class Backdrop:
         try:
             self._next = next(self._frames, None)
         except InputError as error:
-            _log.warning("%s; the background begins again", error)
+            _log.warning(
+                "%s; the background %s", error, "begins again" if self._loop else "stands still"
+            )
             self._next = None
-        if self._next is not None:
+        if self._next is not None or not self._loop:
             return
         info = self._source.info
         self._began += self._shown.time + 1 / info.rate

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.effects import blend, blur_background, cover, cut_out
+from livematte.effects import Fit, fit_picture, open_chain
 from livematte.video.backdrop import Backdrop
 from livematte.video.frames import Matted
 
@@ -53,36 +53,45 @@ def matte_only() -> FrameComposer:
 
 def compose_over(
     background: Backdrop | Pixels | tuple[int, int, int] | Literal["blur"] | None = None,
+    *,
+    effects: Sequence[str] = (),
+    strength: float | Mapping[str, float] | None = None,
+    fit: Fit = "fill",
 ) -> FrameComposer:
     """The person over something else.
 
     Args:
-        background: None: nothing (RGBA comes out); ``blur``: the blurred room; a colour; a picture
-            (h×w×3 uint8 RGB), or a video, either made to cover the frame.
+        background: None: nothing (RGBA comes out), or what an effect makes of the room; ``blur``:
+            the effect of that name; a colour; a picture (h×w×3 uint8 RGB); or a video.
+        effects, strength: as for :func:`livematte.effects.open_chain`.
+        fit: how a picture is brought to the frame's size; a video has its own.
+
+    Raises:
+        UsageError: effects that cannot be, or not without a background.
     """
-    if background is None:
-        return FrameComposer(lambda m: cut_out(m.frame.image, m.alpha, work_side=_WORK_SIDE))
     if isinstance(background, str):
-        return FrameComposer(
-            lambda m: blur_background(m.frame.image, m.alpha, work_side=_WORK_SIDE)
-        )
-    if isinstance(background, Backdrop):
-        return FrameComposer(
-            lambda m: _blend(m, background.at(m.frame.time, m.alpha.shape)), background.close
-        )
-    if isinstance(background, tuple):
-        behind = np.array([[background]], dtype=np.uint8)
-    else:
-        behind = background
+        effects, background = (background, *effects), None
+    chain = open_chain(effects, strength=strength, background=background is not None)
+    behind = background
+    if isinstance(behind, tuple):
+        behind = np.array([[behind]], dtype=np.uint8)
     fitted: dict[tuple[int, ...], Pixels] = {}
 
     def over(matted: Matted) -> Pixels:
-        size = matted.alpha.shape
-        if size not in fitted:
-            fitted[size] = cover(behind, *size)
-        return _blend(matted, fitted[size])
+        size, time = matted.alpha.shape, matted.frame.time
+        if isinstance(behind, Backdrop):
+            picture = behind.at(time, size)
+        elif behind is None:
+            picture = None
+        else:
+            if size not in fitted:
+                fitted[size] = fit_picture(behind, *size, fit)
+            picture = fitted[size]
+        return chain(
+            matted.frame.image, matted.alpha, picture, time=float(time), work_side=_WORK_SIDE
+        )
 
-    return FrameComposer(over)
+    return FrameComposer(over, behind.close if isinstance(behind, Backdrop) else None)
 
 
 def side_by_side(composer: Composer) -> FrameComposer:
@@ -110,7 +119,3 @@ def _on_checks(rgba: Pixels) -> Pixels:
     share = rgba[..., 3:].astype(np.float32) / np.float32(255)
     mixed = checks + share * (rgba[..., :3] - checks)
     return np.asarray(np.rint(mixed), dtype=np.uint8)
-
-
-def _blend(matted: Matted, behind: Pixels) -> Pixels:
-    return blend(matted.frame.image, matted.alpha, behind, work_side=_WORK_SIDE)
