@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from livematte.errors import UsageError
+from livematte.refinement import Cleaning, Steadiness
 from livematte.refinement.scene import SceneCuts
-from livematte.segmenter import Segmenter
+from livematte.segmenter import Care, Segmenter
 from livematte.spec import ModelSpec
 from livematte.stream import SegmenterStream
 
@@ -41,7 +42,7 @@ def test_the_prior_is_the_last_matte() -> None:
     assert first.shape == second.shape == (48, 64)
     assert engine.priors[0] is None
     np.testing.assert_array_equal(
-        engine.priors[1], Remembering(prior=True).run(stream.fit(frame(4)))
+        engine.priors[1], Remembering(prior=True).run(stream.fit(frame(4)).image)
     )
     assert second[24, 5] == pytest.approx(0.5, abs=0.26)  # what was person is remembered
 
@@ -79,6 +80,94 @@ def test_a_steady_hook_sees_every_frame_in_order() -> None:
     for image in (frame(4), frame(6), frame(30, WHITE)):
         assert stream.segment(image, refine=False).max() == 0
     assert seen == [True, False, True]
+
+
+def test_what_is_steadied_is_not_what_the_model_is_told() -> None:
+    """Or a filter's memory and a network's would hold each other."""
+    engine = Remembering(prior=True)
+    stream = Segmenter(engine).stream(steady=lambda matte, image, fresh: np.zeros_like(matte))
+    stream.segment(frame(4))
+    stream.segment(frame(4))
+    assert engine.priors[1].max() == 1
+
+
+def small_person(left: int, room: tuple[int, int, int] = BLUE) -> np.ndarray:
+    image = np.full((240, 320, 3), room, np.uint8)
+    image[100:124, left : left + 12] = RED
+    return image
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_a_small_person_is_segmented_as_finely_as_a_large_one(flow: bool) -> None:
+    """Ten columns of the frame are one of the model's; two in the view that follows the person."""
+    errors = {}
+    for region in (False, True):
+        segmenter = Segmenter(Remembering(prior=False), Care(region=region))
+        stream = segmenter.stream(steady=Steadiness(flow=flow))
+        worst = 0.0
+        for left in range(101, 221, 5):
+            matte = stream.segment(small_person(left), refine=False)
+            truth = small_person(left)[..., 0] == RED[0]
+            if left > 101:  # the first look is at the whole
+                worst = max(worst, float(np.abs(matte - truth).sum() / truth.sum()))
+        errors[region] = worst
+    assert errors[True] < 0.5 * errors[False]
+
+
+def test_the_prior_is_carried_into_the_view() -> None:
+    engine = Remembering(prior=True)
+    stream = Segmenter(engine, Care(region=True)).stream()
+    for _ in range(3):
+        stream.segment(small_person(101))
+    person = stream.fit(small_person(101)).image[..., 0] > 0.5
+    assert person.sum() > 50  # 8 in the whole
+    for prior in engine.priors[1:]:
+        assert np.mean((prior > 0.5) == person) > 0.85
+
+
+def test_a_cut_and_a_loss_look_at_the_whole_again() -> None:
+    stream = Segmenter(Remembering(prior=False), Care(region=True)).stream()
+    for _ in range(3):
+        stream.segment(small_person(101))
+    assert not stream.fit(small_person(101)).view.is_whole
+    assert stream.fit(small_person(250, WHITE)).view.is_whole
+    stream.infer(stream.fit(small_person(250, WHITE)))
+    stream.segment(np.full((240, 320, 3), WHITE, np.uint8))
+    assert stream.fit(small_person(250, WHITE)).view.is_whole
+
+
+def test_who_enters_elsewhere_is_found_within_a_second() -> None:
+    stream = Segmenter(Remembering(prior=False), Care(region=True)).stream()
+    both = np.maximum(small_person(40), small_person(160))
+    both[..., 2] = np.minimum(small_person(40), small_person(160))[..., 2]
+    for _ in range(3):
+        stream.segment(small_person(40))
+    mattes = [stream.segment(both, refine=False) for _ in range(32)]
+    assert mattes[0][112, 166] == 0
+    assert mattes[-1][112, 166] > 0.5
+    assert mattes[-1][112, 46] > 0.5
+
+
+def test_cleaning_is_done_to_each_matte() -> None:
+    pair = frame(4)
+    pair[10:20, 50:60] = RED
+    segmenter = Segmenter(Remembering(prior=False), Care(cleaning=Cleaning(largest=True)))
+    for matte in (segmenter.stream().segment(pair), segmenter.segment(pair)):
+        assert matte[24, 16] == 1
+        assert matte[14, 55] == 0
+
+
+def test_a_picture_is_looked_at_twice_where_the_person_is_small() -> None:
+    engine = Remembering(prior=False)
+    truth = small_person(101)[..., 0] == RED[0]
+    errors = [
+        np.abs(Segmenter(engine, Care(region=region)).segment(small_person(101)) - truth).sum()
+        for region in (False, True)
+    ]
+    assert errors[1] < 0.8 * errors[0]
+    assert len(engine.priors) == 3
+    Segmenter(engine).segment(frame(4))  # large enough
+    assert len(engine.priors) == 4
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])

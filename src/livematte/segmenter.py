@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,36 @@ from numpy.typing import NDArray
 
 from livematte import weights
 from livematte.engines import Engine, open_engine
-from livematte.errors import ModelError, UsageError
-from livematte.refinement import refine_matte
+from livematte.errors import ModelError
+from livematte.refinement import Cleaning, refine_matte
+from livematte.refinement.grabcut import grabcut_matte
+from livematte.refinement.region import View, person_box, view_around
 from livematte.spec import ModelSpec
-from livematte.stream import SegmenterStream, Steady
+from livematte.stream import SegmenterStream, Steady, check_frame
 from livematte.transforms import crop_matte, fit_image, resize
 
-__all__ = ["Segmenter", "load", "person_found", "person_fraction"]
+__all__ = ["Care", "Segmenter", "load", "person_found", "person_fraction"]
 
 _log = logging.getLogger(__name__)
 
 _FOUND = 0.002  # of the picture: less is a speck that some network took for a person
+
+
+@dataclass(frozen=True)
+class Care:
+    """What a segmenter does besides running its model.
+
+    Attributes:
+        region: look closer where the person is small: a picture is segmented once more where
+            the person was found, and a video's view follows them.
+        cleaning: what to tidy in each matte.
+        grabcut: decide the doubtful pixels of still pictures by their colours; see
+            :func:`livematte.refinement.grabcut.grabcut_matte`.
+    """
+
+    region: bool = True
+    cleaning: Cleaning | None = None
+    grabcut: bool = False
 
 
 class Segmenter:
@@ -29,15 +49,21 @@ class Segmenter:
     Attributes:
         engine: what runs the model; ``engine.name``, ``engine.device`` and ``engine.threads``
             tell how.
+        care: what is done besides.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, care: Care = Care()) -> None:
         self.engine = engine
+        self.care = care
 
     @property
     def spec(self) -> ModelSpec:
         """What the model says about itself."""
         return self.engine.spec
+
+    def taking(self, care: Care) -> Segmenter:
+        """The same model, with other care."""
+        return Segmenter(self.engine, care)
 
     def stream(self, *, steady: Steady | None = None) -> SegmenterStream:
         """The same with a memory, for the frames of one video.
@@ -45,7 +71,9 @@ class Segmenter:
         Args:
             steady: see :class:`livematte.stream.SegmenterStream`.
         """
-        return SegmenterStream(self.engine, steady=steady)
+        return SegmenterStream(
+            self.engine, steady=steady, region=self.care.region, cleaning=self.care.cleaning
+        )
 
     def segment(self, image: NDArray[np.uint8], *, refine: bool = True) -> NDArray[np.float32]:
         """The matte of a picture.
@@ -62,16 +90,25 @@ class Segmenter:
             ModelError: the model fails, or answers with NaN or infinity.
             DeviceError: the device fails.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise UsageError(
-                f"a picture is H×W×3 uint8 RGB, not {image.dtype} of shape {image.shape}"
-            )
-        height, width = image.shape[:2]
+        check_frame(image)
+        view = View.whole(*image.shape[:2])
+        matte = self._matte(image)
+        if self.care.region and (box := person_box(matte, view)) is not None:
+            closer = view_around(box, view.size, self.spec)
+            if not closer.is_whole:
+                view, matte = closer, self._matte(closer.of(image))
+        part = view.of(image)
+        if self.care.grabcut:
+            matte = grabcut_matte(matte, part)
+        if self.care.cleaning is not None:
+            matte = self.care.cleaning(matte)
+        alpha = refine_matte(matte, part) if refine else resize(matte, *part.shape[:2])
+        return view.put(alpha)
+
+    def _matte(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model's matte of all of a picture, at its own size."""
         matte = self.engine.run(fit_image(image, self.spec))
-        matte = crop_matte(matte, height, width, self.spec)
-        if refine:
-            return refine_matte(matte, image)
-        return resize(matte, height, width)
+        return crop_matte(matte, *image.shape[:2], self.spec)
 
 
 def load(

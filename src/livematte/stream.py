@@ -3,105 +3,228 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.engines import Engine
 from livematte.errors import UsageError
-from livematte.refinement import refine_matte
+from livematte.refinement import Cleaning, refine_matte
+from livematte.refinement.flow import Matrix
+from livematte.refinement.region import Box, Region, View, reseen
 from livematte.refinement.scene import SceneCuts
 from livematte.spec import ModelSpec
 from livematte.transforms import crop_matte, fit_image, resize
 
-__all__ = ["SegmenterStream", "Steady"]
+__all__ = [
+    "Fitted",
+    "Follower",
+    "MatteStream",
+    "SegmenterStream",
+    "Small",
+    "Steady",
+    "check_frame",
+]
 
-Steady = Callable[[NDArray[np.float32], NDArray[np.float32], bool], NDArray[np.float32]]
+Floats = NDArray[np.float32]
+
+Steady = Callable[[Floats, Floats, bool], Floats]
 """``(matte, image, fresh) -> matte``, called for each frame in order: h×w float32 in [0, 1] at the
 model's size, the fitted image (h×w×3 float32 RGB in [0, 1]), and whether nothing before counts
 (the first frame, or one after a cut)."""
 
 _WORK_SIDE = 256  # of the refinement: a third of the time that a still picture gets
+_ENOUGH = 128  # pixels of the shorter side, to notice a cut by
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A :data:`Steady` that can be told when the model looks at another part of the scene."""
+
+    def follow(self, matrix: Matrix) -> None:
+        """From a place in the next fitted image to the place in the last."""
+        ...
+
+
+class MatteStream(Protocol):
+    """What cuts the frames of one video out, in three steps: the pipeline takes any.
+
+    ``fit`` and ``infer`` run in turn on one thread, ``finish`` may run on another; what they hand
+    on is their own matter.
+
+    Attributes:
+        cuts: scene cuts so far.
+    """
+
+    cuts: int
+
+    def fit(self, frame: NDArray[np.uint8]) -> Any:
+        """Prepare the next frame, H×W×3 uint8 RGB."""
+        ...
+
+    def infer(self, fitted: Any) -> Any:
+        """Find the people in it."""
+        ...
+
+    def finish(self, small: Any, frame: NDArray[np.uint8]) -> Floats:
+        """Their matte, H×W float32 in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A frame at a model's size.
+
+    Attributes:
+        image: h×w×3 float32 RGB in [0, 1].
+        view: the part of the frame that it shows.
+        cut: whether another scene begins.
+        whole: all of the frame, as ``image``, where there is need to look at it too.
+    """
+
+    image: Floats
+    view: View
+    cut: bool
+    whole: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """A model's matte (h×w float32 in [0, 1]), and the part of the frame that it covers."""
+
+    matte: Floats
+    view: View
 
 
 class SegmenterStream:
-    """Segments the frames of one video, in order.
+    """Segments the frames of one video, in order (a :class:`MatteStream`).
 
-    A model with a prior gets its own last matte; after a scene cut it starts anew. The three
-    steps of :meth:`segment` may run on three threads, each step on one of them, in order.
+    A model with a prior gets its own last matte; after a scene cut it starts anew.
 
     Attributes:
         cuts: scene cuts so far.
     """
 
     def __init__(
-        self, engine: Engine, *, steady: Steady | None = None, work_side: int = _WORK_SIDE
+        self,
+        engine: Engine,
+        *,
+        steady: Steady | None = None,
+        region: bool = False,
+        cleaning: Cleaning | None = None,
+        work_side: int = _WORK_SIDE,
     ) -> None:
         """
         Args:
             engine: runs the model.
             steady: keeps the matte still where the picture is still.
+            region: follow a small person with a view of their own.
+            cleaning: what to tidy in each matte.
             work_side: see :func:`livematte.refinement.refine_matte`.
         """
         self.engine = engine
         self.cuts = 0
         self._steady, self._work_side = steady, work_side
+        self._cleaning = cleaning
+        self._region = Region(engine.spec) if region else None
         self._scenes = SceneCuts()
-        self._prior: NDArray[np.float32] | None = None
-        self._fresh = True
+        self._last: Small | None = None
 
     @property
     def spec(self) -> ModelSpec:
         """What the model says about itself."""
         return self.engine.spec
 
-    def segment(self, frame: NDArray[np.uint8], *, refine: bool = True) -> NDArray[np.float32]:
+    def segment(self, frame: NDArray[np.uint8], *, refine: bool = True) -> Floats:
         """The matte of the next frame.
 
         Args, Returns, Raises: as :meth:`livematte.segmenter.Segmenter.segment`.
         """
         return self.finish(self.infer(self.fit(frame)), frame, refine=refine)
 
-    def fit(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def fit(self, frame: NDArray[np.uint8]) -> Fitted:
         """The first step: the frame (H×W×3 uint8 RGB) at the model's size.
 
         Raises:
             UsageError: ``frame`` is not H×W×3 uint8 or has no pixels.
         """
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.size == 0:
-            raise UsageError(
-                f"a frame is H×W×3 uint8 RGB, not {frame.dtype} of shape {frame.shape}"
-            )
-        return fit_image(frame, self.spec, quick=True)
+        check_frame(frame)
+        every = max(min(frame.shape[:2]) // _ENOUGH, 1)
+        cut = self._scenes.is_cut(frame[::every, ::every])
+        view = View.whole(*frame.shape[:2])
+        whole = None
+        if self._region is not None:
+            if cut:
+                self._region.forget()
+            view = self._region.view(*frame.shape[:2])
+            if self._region.wants_whole():
+                whole = fit_image(frame, self.spec, quick=True)
+        return Fitted(fit_image(view.of(frame), self.spec, quick=True), view, cut, whole)
 
-    def infer(self, fitted: NDArray[np.float32]) -> NDArray[np.float32]:
+    def infer(self, fitted: Fitted) -> Small:
         """The second step: the fitted frame to the model's matte, at the model's size.
 
         Raises:
             ModelError, DeviceError: as :meth:`livematte.segmenter.Segmenter.segment`.
         """
-        if self._scenes.is_cut(fitted):
+        if fitted.cut:
             self.cuts += 1
-            self.forget()
-        matte = self.engine.run(fitted, self._prior)
+            self._last = None
+        last, view = self._last, fitted.view
+        if last is not None and last.view != view and isinstance(self._steady, Follower):
+            self._steady.follow(Region.matrix(last.view, view, self.spec))
+        raw = self.engine.run(fitted.image, self._prior(view))
+        matte = raw
         if self._steady is not None:
-            matte = self._steady(matte, fitted, self._fresh)
-        self._fresh = False
-        if self.spec.prior:
-            self._prior = matte
-        return matte
+            matte = self._steady(raw, fitted.image, last is None)
+        if self._region is not None:
+            self._region.follow(self._cropped(matte, view), self._others(fitted, self._region))
+        self._last = Small(raw, view)
+        return Small(matte, view)
 
-    def finish(
-        self, matte: NDArray[np.float32], frame: NDArray[np.uint8], *, refine: bool = True
-    ) -> NDArray[np.float32]:
+    def finish(self, small: Small, frame: NDArray[np.uint8], *, refine: bool = True) -> Floats:
         """The third step: the model's matte at the frame's size (H×W float32 in [0, 1])."""
-        height, width = frame.shape[:2]
-        matte = crop_matte(matte, height, width, self.spec)
+        matte = self._cropped(small.matte, small.view)
+        if self._cleaning is not None:
+            matte = self._cleaning(matte)
+        part = small.view.of(frame)
         if refine:
-            return refine_matte(matte, frame, work_side=self._work_side)
-        return resize(matte, height, width)
+            alpha = refine_matte(matte, part, work_side=self._work_side)
+        else:
+            alpha = resize(matte, *part.shape[:2])
+        return small.view.put(alpha)
 
     def forget(self) -> None:
         """Take the next frame for the first one."""
-        self._prior = None
-        self._fresh = True
+        self._last = None
+        if self._region is not None:
+            self._region.forget()
+
+    def _prior(self, view: View) -> Floats | None:
+        """The last matte as seen from ``view``, for a model that wants it."""
+        if self._last is None or not self.spec.prior:
+            return None
+        return reseen(self._last.matte, self._last.view, view, self.spec)
+
+    def _cropped(self, matte: Floats, view: View) -> Floats:
+        return crop_matte(matte, view.height, view.width, self.spec)
+
+    def _others(self, fitted: Fitted, region: Region) -> Box | None:
+        """Who is elsewhere, where all of the frame was to be looked at."""
+        if fitted.whole is None:
+            return None
+        view = View.whole(*fitted.view.size)
+        matte = self.engine.run(fitted.whole, self._prior(view))
+        return region.others_in(self._cropped(matte, view))
+
+
+def check_frame(frame: NDArray[np.uint8]) -> None:
+    """Refuse what is no frame.
+
+    Raises:
+        UsageError: ``frame`` is not H×W×3 uint8 or has no pixels.
+    """
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.size == 0:
+        raise UsageError(f"a frame is H×W×3 uint8 RGB, not {frame.dtype} of shape {frame.shape}")

@@ -1,14 +1,28 @@
-"""What is done to a matte: clean-up, edge-aware lifting, foreground colours."""
+"""What is done to a matte: clean-up, steadiness, edge-aware lifting, foreground colours."""
 
-from livematte.refinement.cleanup import settle_doubt
+from livematte.refinement.cleanup import (
+    Cleaning,
+    close_matte,
+    fill_holes,
+    largest_person,
+    open_matte,
+    settle_doubt,
+)
 from livematte.refinement.foreground import estimate_foreground, thrice
 from livematte.refinement.guided import refine_matte
 from livematte.refinement.scaling import work_size
+from livematte.refinement.steadiness import Steadiness
 from livematte.refinement.tiles import Tiles, tiles_with
 
 __all__ = [
+    "Cleaning",
+    "Steadiness",
     "Tiles",
+    "close_matte",
     "estimate_foreground",
+    "fill_holes",
+    "largest_person",
+    "open_matte",
     "refine_matte",
     "settle_doubt",
     "thrice",
