@@ -39,14 +39,14 @@ class DisturbanceConfig:
         nothing_p: chance of no change at all.
     """
 
-    exposure: float = 1.0
-    temperature: float = 0.35
-    tint: float = 0.12
-    contrast: float = 0.35
-    saturation: float = 0.5
-    curve: float = 0.35
-    part_p: float = 0.7
-    least: float = 0.2
+    exposure: float = 1.5
+    temperature: float = 0.5
+    tint: float = 0.2
+    contrast: float = 0.5
+    saturation: float = 0.7
+    curve: float = 0.5
+    part_p: float = 0.8
+    least: float = 0.3
     nothing_p: float = 0.1
 
 

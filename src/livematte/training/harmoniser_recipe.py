@@ -47,10 +47,10 @@ class HarmoniserRecipe:
     size: int = 48
     segments: int = 8
     width: int = 24
-    steps: int = 4000
+    steps: int = 3500
     every: int = 250
     batch_size: int = 32
-    rate: float = 0.002
+    rate: float = 0.003
     warmup: int = 100
     decay: float = 0.01
     average: float = 0.995
@@ -59,7 +59,7 @@ class HarmoniserRecipe:
     smooth: float = 0.02
     plain: float = 5.0
     whole_p: float = 0.6
-    whole_amount: float = 0.7
+    whole_amount: float = 0.5
     grown: float = 0.5
     data: DataConfig = field(default_factory=lambda: DataConfig(stored_size=96))
     geometry: AugmentConfig = field(default_factory=AugmentConfig)
