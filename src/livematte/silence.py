@@ -1,4 +1,4 @@
-"""Keep what converters print from the user's terminal."""
+"""Keep what converters and runtimes print from the user's terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import ModuleType
 
 from livematte.errors import MissingExtra
 
-__all__ = ["import_quietly", "quiet", "silenced"]
+__all__ = ["import_quietly", "native_stderr_silenced", "quiet", "silenced"]
 
 
 @contextlib.contextmanager
@@ -39,24 +39,39 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def native_stderr_silenced() -> Iterator[None]:
+    """Keep what native code writes to the process's stderr from the user's terminal.
+
+    The other threads' lines are lost with it: for moments only, such as opening a file.
+    """
+    try:
+        terminal = os.dup(2)
+    except OSError:  # a process that was started without one
+        yield
+        return
+    sys.stderr.flush()
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+@contextlib.contextmanager
 def silenced() -> Iterator[None]:
     """As :func:`quiet`, for all logs and what native code writes as well.
 
     Errors are not lost: converters raise them.
     """
-    sys.stderr.flush()
-    terminal = os.dup(2)
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with quiet():
+        with native_stderr_silenced(), quiet():
             yield
     finally:
         logging.disable(disabled)
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 def import_quietly(name: str, extra: str) -> ModuleType:

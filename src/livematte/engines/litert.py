@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from livematte.engines.base import check_shapes, choose_spec, decode, encode_inputs
 from livematte.engines.litert_file import read_embedded_spec
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
+from livematte.silence import native_stderr_silenced
 from livematte.spec import ModelSpec
 
 __all__ = ["LiteRtEngine", "open_interpreter"]
@@ -97,10 +98,11 @@ def open_interpreter(path: Path, model: bytes, threads: int | None) -> Any:
     failure: Exception | None = None
     for resolver in (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
         try:
-            interpreter = Interpreter(
-                model_content=model, num_threads=threads, experimental_op_resolver_type=resolver
-            )
-            interpreter.allocate_tensors()
+            with native_stderr_silenced():  # XNNPACK says that it is there, and errors are raised
+                interpreter = Interpreter(
+                    model_content=model, num_threads=threads, experimental_op_resolver_type=resolver
+                )
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             failure = failure or error
             continue
