@@ -10,13 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, TypeVar
 
 from livematte.errors import LivematteError
-from livematte.stream import SegmenterStream
+from livematte.stream import MatteStream
 from livematte.video.channel import Channel
 from livematte.video.composing import Composer
 from livematte.video.frames import Composed, Frame, Matted, Sink, Source
@@ -50,7 +47,7 @@ class Pipeline:
     def __init__(
         self,
         source: Source,
-        stream: SegmenterStream,
+        stream: MatteStream,
         composer: Composer,
         sink: Sink,
         *,
@@ -61,7 +58,7 @@ class Pipeline:
         live = policy == "newest"
         depth = 1 if live else _DEPTH
         self._frames: Channel[Frame] = Channel(depth, newest=live)
-        self._mattes: Channel[tuple[Frame, NDArray[np.float32]]] = Channel(depth)
+        self._mattes: Channel[tuple[Frame, Any]] = Channel(depth)
         self._composed: Channel[Composed] = Channel(depth)
         self._clock = Clock()
         self._written = 0
