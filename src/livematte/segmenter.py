@@ -108,7 +108,7 @@ class Segmenter:
     def _matte(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model's matte of all of a picture, at its own size."""
         matte = self.engine.run(fit_image(image, self.spec))
-        return crop_matte(matte, *image.shape[:2], self.spec)
+        return crop_matte(matte, image.shape[0], image.shape[1], self.spec)
 
 
 def load(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.engines import Engine
 from livematte.errors import UsageError
-from livematte.refinement import Cleaning, refine_matte
-from livematte.refinement.flow import Matrix
+from livematte.refinement import Cleaning, Steadiness, refine_matte
 from livematte.refinement.region import Box, Region, View, reseen
 from livematte.refinement.scene import SceneCuts
 from livematte.spec import ModelSpec
@@ -20,7 +19,6 @@ from livematte.transforms import crop_matte, fit_image, resize
 
 __all__ = [
     "Fitted",
-    "Follower",
     "MatteStream",
     "SegmenterStream",
     "Small",
@@ -33,19 +31,10 @@ Floats = NDArray[np.float32]
 Steady = Callable[[Floats, Floats, bool], Floats]
 """``(matte, image, fresh) -> matte``, called for each frame in order: h×w float32 in [0, 1] at the
 model's size, the fitted image (h×w×3 float32 RGB in [0, 1]), and whether nothing before counts
-(the first frame, or one after a cut)."""
+(the first frame, or one after a cut). :class:`livematte.refinement.Steadiness` is one."""
 
 _WORK_SIDE = 256  # of the refinement: a third of the time that a still picture gets
 _ENOUGH = 128  # pixels of the shorter side, to notice a cut by
-
-
-@runtime_checkable
-class Follower(Protocol):
-    """A :data:`Steady` that can be told when the model looks at another part of the scene."""
-
-    def follow(self, matrix: Matrix) -> None:
-        """From a place in the next fitted image to the place in the last."""
-        ...
 
 
 class MatteStream(Protocol):
@@ -173,7 +162,7 @@ class SegmenterStream:
             self.cuts += 1
             self._last = None
         last, view = self._last, fitted.view
-        if last is not None and last.view != view and isinstance(self._steady, Follower):
+        if last is not None and last.view != view and isinstance(self._steady, Steadiness):
             self._steady.follow(Region.matrix(last.view, view, self.spec))
         raw = self.engine.run(fitted.image, self._prior(view))
         matte = raw

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livematte.cli.video import parse_seconds, parse_size
+from livematte.cli.film_options import parse_seconds, parse_size
 from livematte.errors import UsageError
 
 Run = Callable[..., tuple[int, str, str]]

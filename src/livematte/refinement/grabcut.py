@@ -34,7 +34,7 @@ def grabcut_matte(matte: Floats, image: NDArray[np.uint8]) -> Floats:
         float32 in [0, 1], with a hard outline softened by a pixel, at most 512 pixels long; the
         matte itself where there is nobody, or nobody else.
     """
-    rows, columns = work_size(*image.shape[:2], _SIDE)
+    rows, columns = work_size(image.shape[0], image.shape[1], _SIDE)
     small = resize(matte, rows, columns)
     trimap = _trimap(small)
     sure = (trimap == cv2.GC_FGD).any() and (trimap == cv2.GC_BGD).any()
@@ -43,7 +43,7 @@ def grabcut_matte(matte: Floats, image: NDArray[np.uint8]) -> Floats:
     picture = np.ascontiguousarray(shrink(image, rows, columns)[..., ::-1])
     person, room = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # the colour models begin with chance
-    cv2.grabCut(picture, trimap, None, room, person, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, trimap, (0, 0, 0, 0), room, person, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     cut = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.float32)
     return np.asarray(cv2.blur(cut, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
 

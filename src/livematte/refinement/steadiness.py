@@ -87,10 +87,10 @@ def _weight(image: Floats, shown: Floats) -> Floats:
     change = cv2.blur(image - shown, (3, 3), borderType=cv2.BORDER_REPLICATE)
     size = np.sqrt(cv2.transform(change * change, np.full((1, 3), 1 / 3, np.float32)))
     low, high = (times * _noise(image) for times in _SEEN)
-    open_ = np.clip((size - low) / (high - low), 0, 1)
+    seen = np.clip((size - low) / (high - low), 0, 1)
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
-    open_ = cv2.dilate(open_, reach, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(_HOLD + (1 - _HOLD) * open_, dtype=np.float32)
+    around = cv2.dilate(seen, reach, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(_HOLD + (1 - _HOLD) * around, dtype=np.float32)
 
 
 def _noise(image: Floats) -> float:
