@@ -65,6 +65,8 @@ def bokeh_background(
     height, width = alpha.shape
     rows, columns = work_size(height, width, work_side)
     weight = room_weight(alpha, opacity, rows, columns)
+    if min(height // rows, width // columns) > 2:
+        frame = shrink(frame, 2 * rows, 2 * columns)
     small = shrink(to_light(frame), rows, columns)
     brightest = small.max(axis=2, keepdims=True)
     clipped = np.clip((brightest - _CLIPPED[0]) / (_CLIPPED[1] - _CLIPPED[0]), 0, 1)
@@ -97,7 +99,7 @@ class Bokeh:
         """Another background."""
         picture, alpha, opacity = shot.behind()
         # A disc has an edge, which a Gaussian has not: it needs more pixels.
-        side = min(2 * shot.work_side, _WORK_SIDE)
+        side = min(round(1.5 * shot.work_side), _WORK_SIDE)
         spread = bokeh_background(
             picture, alpha, radius=self._radius, opacity=opacity, work_side=side
         )

@@ -39,13 +39,7 @@ __all__ = [
     "open_chain",
 ]
 
-
-def _reinhard(strength: float) -> Effect:
-    return ColourTransfer(strength, reinhard)
-
-
-def _monge_kantorovich(strength: float) -> Effect:
-    return ColourTransfer(strength, monge_kantorovich)
+_THINNED = 180  # rows or columns that are looked at for a cut
 
 
 class Stage(IntEnum):
@@ -77,6 +71,14 @@ class Entry:
     strength: float
     open: Callable[[float], Effect]
     needs_background: bool = False
+
+
+def _reinhard(strength: float) -> Effect:
+    return ColourTransfer(strength, reinhard)
+
+
+def _monge_kantorovich(strength: float) -> Effect:
+    return ColourTransfer(strength, monge_kantorovich)
 
 
 _ENTRIES = (
@@ -215,5 +217,11 @@ class Chain:
         self._began = True
         if not self.effects:
             return cut
-        cut |= self._frames.is_cut(frame)
-        return (behind is not None and self._backgrounds.is_cut(behind)) or cut
+        cut |= self._frames.is_cut(_thinned(frame))
+        return (behind is not None and self._backgrounds.is_cut(_thinned(behind))) or cut
+
+
+def _thinned(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Some of the rows and columns: enough to notice a cut, and several times as fast."""
+    step = max(min(picture.shape[:2]) // _THINNED, 1)
+    return np.ascontiguousarray(picture[::step, ::step])
