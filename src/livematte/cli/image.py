@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from livematte.cli.backgrounds import parse_background
+from livematte.cli.care import Clean, Region, parse_clean
 from livematte.cli.console import complain, show_log, shown
 from livematte.cli.effects import EFFECT_HELP, STRENGTH_HELP, parse_effects
 from livematte.cli.paths import STANDARD, Job, Plan, plan
@@ -25,7 +26,7 @@ from livematte.engines import ENGINES, PRECISIONS
 from livematte.errors import InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
 from livematte.images import MAX_PIXELS
-from livematte.segmenter import Segmenter, load
+from livematte.segmenter import Care, Segmenter, load
 from livematte.sources import Source
 from livematte.stills import Compose, composer, make_still, matte_only, read_background
 
@@ -95,6 +96,11 @@ def command(
         str | None,
         typer.Option(help=f"Compute in {', '.join(PRECISIONS)} where the engine has the choice."),
     ] = None,
+    region: Region = "auto",
+    clean: Clean = "",
+    grabcut: Annotated[
+        bool, typer.Option("--grabcut", help="Place the outline anew, by the picture's colours.")
+    ] = False,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
     ] = MAX_PIXELS,
@@ -123,6 +129,7 @@ def command(
         )
     if "" in (*inputs, output, background, model):
         raise UsageError("an empty argument names nothing: give a path, or . for this folder")
+    care = Care(region == "auto", parse_clean(clean), grabcut)
     behind = None if background is None else parse_background(background)
     used = [behind] if isinstance(behind, Path) else []
     todo = plan(inputs, output, f".{file_format}", used=used)
@@ -138,7 +145,7 @@ def command(
     compose = matte_only if alpha else looks
     segmenter = load(
         model, engine=engine, device=device, threads=threads, precision=precision, spec=spec
-    )
+    ).taking(care)
 
     def make(job: Job) -> _Entry:
         return _make(job, segmenter, compose, max_pixels)
