@@ -14,8 +14,13 @@ from livematte.spec import ModelSpec
 from livematte.training.checkpoint import Trained
 from livematte.training.recipe import Recipe
 
-__all__ = ["facts", "latency", "recipe", "scores", "slices"]
+__all__ = ["STORED", "facts", "latency", "recipe", "scores", "slices"]
 
+STORED = {
+    "fp32": "",
+    "fp16": ", weights stored in 16-bit floats and computed in 32",
+    "int8": ", weights stored in 8-bit integers and computed in 32-bit floats",
+}
 SHOWN = ("miou", "boundary_f", "mad", "ece")
 
 
@@ -30,11 +35,12 @@ def facts(trained: Trained, spec: ModelSpec, model: Path, date: str) -> str:
         )
     extra = " and the last matte (zeros at first)" if spec.prior else ""
     options = ", ".join(f"{key} {value}" for key, value in trained.recipe.options.items())
+    size_told = f"{model.stat().st_size / 1e6:.1f} MB{STORED[spec.precision]}"
     rows = (
         ("network", f"`{trained.recipe.network}`{f' ({options})' if options else ''}: "
          f"{parameters:,} parameters, {macs / 1e6:,.0f} M multiply-accumulates"),
         ("input", f"{spec.height}×{spec.width} RGB, the picture stretched to it{extra}"),
-        ("files", f"`{model.name}`, {model.stat().st_size / 1e6:.1f} MB{checkpoint}"),
+        ("files", f"`{model.name}`, {size_told}{checkpoint}"),
         ("licence", "**research use only**, because of the photographs below; the code is MIT"),
         ("version", f"{spec.version}, {date}"),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Make a trained network a bundled model: model file, spec, checkpoint and card.
 
     python benchmarks/release.py CHECKPOINT --name NAME --data DATA [--size HEIGHTxWIDTH]
+        [--storage fp32|fp16|int8]
 
 Writes NAME.onnx, NAME.json, NAME.ckpt and NAME.md into --output (default: the package's weights);
 the card's Markdown is made by card.py. Scores are measured here, on what was written, and go into
@@ -54,14 +55,16 @@ def main() -> None:
         training_data=f"{TRAINING_DATA}; {notes['start']}",
     )
     model = options.output / f"{options.name}.onnx"
-    export_model(trained.network, spec, model)
+    export_model(trained.network, spec, model, precision=options.storage)
     results = {name: score(model, options.data / name) for name in SETS}
     found = {
         f"{data}_{name}": round(result.scores[name].value, 5)
         for data, result in results.items()
         for name in MAIN_SCORES
     }
-    export_model(trained.network, replace(spec, metrics=found), model)
+    compared = export_model(
+        trained.network, replace(spec, metrics=found), model, precision=options.storage
+    )
     if options.keep_checkpoint:
         save_for_release(options.checkpoint, model.with_suffix(".ckpt"), half=options.half)
     rooms = Backgrounds.open(options.data / "backgrounds", split="validation")
@@ -69,7 +72,7 @@ def main() -> None:
     text = "\n\n".join(
         (
             f"# Model card: {options.name}\n\n{notes['summary'].strip()}",
-            card.facts(trained, spec, model, options.date),
+            card.facts(trained, compared.spec, model, options.date),
             (CARDS / "data.md").read_text(encoding="utf-8").strip() + f" Start: {notes['start']}.",
             "## Training\n\n" + notes["training"].strip(),
             card.scores(results, options.name),
@@ -108,6 +111,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=lambda text: tuple(int(side) for side in text.split("x")))
     parser.add_argument("--no-checkpoint", dest="keep_checkpoint", action="store_false")
     parser.add_argument("--half", action="store_true", help="16-bit kernels in the checkpoint")
+    parser.add_argument("--storage", choices=tuple(card.STORED), default="fp32", help="of the weights")
     parser.add_argument("--version", default="1")
     parser.add_argument("--date", required=True, help="month and year, for the card")
     parser.add_argument("-o", "--output", type=Path, default=Path(weights.__file__).parent)

@@ -33,7 +33,12 @@ def test_torch_and_onnx_runtime_agree(model: weights.BundledModel, portrait: np.
     with torch.no_grad():
         inputs = [image.transpose(2, 0, 1), *([] if prior is None else [prior[None]])]
         logit = network(*(torch.from_numpy(x.copy())[None] for x in inputs)).mask
-    difference = np.abs(engine.run(image, prior) - torch.sigmoid(logit)[0, 0].numpy())
+    found, wanted = engine.run(image, prior), torch.sigmoid(logit)[0, 0].numpy()
+    difference = np.abs(found - wanted)
+    if engine.spec.precision == "int8":  # its weights are stored in 8 bits
+        assert difference.mean() <= 5e-3
+        assert ((found > 0.5) & (wanted > 0.5)).sum() >= 0.99 * (wanted > 0.5).sum()
+        return
     assert difference.max() <= 1e-3
     assert difference.mean() <= 1e-4
 

@@ -17,6 +17,8 @@ from livematte.engines.torch import TorchEngine
 from livematte.export.exporter import export_model
 from livematte.export.targets import TARGETS
 from livematte.networks.base import Network, NetworkOutput
+from livematte.quantization.calibration import CalibrationSet
+from livematte.quantization.methods import Quantisation
 from livematte.segmenter import Segmenter
 from livematte.spec import ModelSpec
 from livematte.transforms import fit_image
@@ -25,7 +27,17 @@ PORTRAIT = Path(__file__).parents[2] / "examples" / "portrait.png"
 HEIGHT, WIDTH = 64, 96
 GAIN = 8.0
 # Every file that one of our engines runs; folders hold one of these.
-RUN_HERE = [n for n, target in TARGETS.items() if target.engine in ENGINES and not target.folder]
+RUN_HERE = [
+    name
+    for name, target in TARGETS.items()
+    if target.engine in ENGINES and not target.folder and "fp32" in target.precisions
+]
+QUANTISED = [
+    (name, method)
+    for name, target in TARGETS.items()
+    for method in target.methods
+    if target.engine in ENGINES and not target.folder
+]
 
 
 @pytest.mark.parametrize("model", weights.bundled(), ids=lambda model: model.name)
@@ -33,6 +45,8 @@ def test_the_engines_agree_on_a_photo(model: weights.BundledModel) -> None:
     picture = cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB)
     image = fit_image(picture, model.spec)
     wanted = open_engine(model.path.with_suffix(".ckpt"), threads=1).run(image)
+    if model.spec.precision == "int8":  # weights of 8 bits move the matte, alike in every engine
+        wanted = open_engine(model.path, engine="onnxruntime", threads=1).run(image)
     for name in ("onnxruntime", "openvino"):
         difference = np.abs(open_engine(model.path, engine=name, threads=1).run(image) - wanted)
         assert difference.max() <= 1e-3, name
@@ -112,6 +126,33 @@ def test_an_edge_stays_where_it_is(target: str, tmp_path: Path) -> None:
         image = ramp(HEIGHT, WIDTH, edge, axis)
         for opened in (reference, engine):
             assert crossing(opened.run(image), axis) == pytest.approx(edge, abs=2e-3), opened.name
+
+
+@pytest.mark.parametrize(("target", "method"), QUANTISED)
+def test_integers_do_not_move_an_edge(target: str, method: str, tmp_path: Path) -> None:
+    """To a quarter of a grey level's width for one edge, and less in the mean of all."""
+    network = Brightness().eval()
+    spec = ModelSpec("brightness", HEIGHT, WIDTH)
+    images = [ramp(HEIGHT, WIDTH, edge, axis, span=1 / 4) for axis, edge in EDGES]
+    pictures = tuple((255 * image).round().astype(np.uint8) for image in images)
+    path = tmp_path / f"model{TARGETS[target].suffix}"
+    export_model(
+        network,
+        spec,
+        path,
+        target=target,
+        precision="int8",
+        quantisation=Quantisation(
+            method, CalibrationSet(tmp_path, pictures) if method == "static" else None
+        ),
+    )
+    engine = open_engine(path, engine=TARGETS[target].engine or "auto", threads=1)
+    shifts = [
+        crossing(np.clip(engine.run(image), 0.01, 0.99), axis) - edge
+        for image, (axis, edge) in zip(images, EDGES, strict=True)
+    ]
+    assert np.abs(shifts).max() < 0.25
+    assert abs(np.mean(shifts)) < 0.06
 
 
 @pytest.mark.parametrize("target", RUN_HERE)
