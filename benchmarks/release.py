@@ -111,7 +111,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=lambda text: tuple(int(side) for side in text.split("x")))
     parser.add_argument("--no-checkpoint", dest="keep_checkpoint", action="store_false")
     parser.add_argument("--half", action="store_true", help="16-bit kernels in the checkpoint")
-    parser.add_argument("--storage", choices=tuple(card.STORED), default="fp32", help="of the weights")
+    parser.add_argument(
+        "--storage", choices=tuple(card.STORED), default="fp32", help="of the weights"
+    )
     parser.add_argument("--version", default="1")
     parser.add_argument("--date", required=True, help="month and year, for the card")
     parser.add_argument("-o", "--output", type=Path, default=Path(weights.__file__).parent)
