@@ -68,7 +68,7 @@ clean: ## remove the environments and what the demo wrote
 	@echo 'installing livematte and its tests into .venv-test (some minutes) ...'
 	@$(PYTHON) -m venv --clear .venv-test
 	@.venv-test/bin/python -m pip $(INSTALL) --upgrade pip
-	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,litert-export,openvino,coreml,executorch,pretrained]'
+	@.venv-test/bin/python -m pip $(INSTALL) --group dev --editable '.[train,litert,litert-export,openvino,nncf,coreml,executorch,pretrained,window,prune]'
 	@touch $@
 
 .venv-mediapipe/ready:
