@@ -78,7 +78,7 @@ def composer(
     def compose(frame: Frame, matte: Floats, opacity: Floats | None) -> Frame:
         behind = background
         if isinstance(behind, np.ndarray):
-            behind = fit_picture(behind, *matte.shape, fit)
+            behind = fit_picture(behind, matte.shape[0], matte.shape[1], fit)
         return chain(frame, matte, behind, opacity=opacity, cut=True)
 
     return compose

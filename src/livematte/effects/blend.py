@@ -115,7 +115,7 @@ def cut_out(
     check_share(alpha, frame, "a matte")
     check_share(opacity, frame, "an opacity")
     # From the rounded alpha: what rounds to transparent takes no part either.
-    rounded = np.rint(alpha * 255) / np.float32(255)
+    rounded = np.rint(alpha * 255).astype(np.float32) / np.float32(255)
     colours = estimate_foreground(frame, rounded, work_side=work_side)
     return on_nothing(colours, alpha if opacity is None else alpha * opacity)
 

@@ -32,6 +32,7 @@ Floats = NDArray[np.float32]
 _SIDE = 160  # longest side of the membrane
 _ROUNDS = 12  # of relaxation, on each level
 _WHOLE = np.float32(0.99)
+_TINY = np.float32(1e-6)
 _NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 
 
@@ -60,7 +61,7 @@ def membrane(values: Floats, known: NDArray[np.bool_]) -> Floats:
         share = known.astype(np.float32)
         less = cv2.resize(share, size, interpolation=cv2.INTER_AREA)
         total = cv2.resize(values * share[..., None], size, interpolation=cv2.INTER_AREA)
-        coarse = total / np.maximum(less, np.float32(1e-6))[..., None]
+        coarse: Floats = (total / np.maximum(less, _TINY)[..., None]).astype(np.float32)
         # A mean over a part of a cell lies beside its centre; it counts where there is no other.
         whole = less > _WHOLE
         solved = membrane(coarse, whole if whole.any() else less > 0)
@@ -91,7 +92,7 @@ def seam_difference(
     Returns:
         h×w×3 float32, grey levels of 255, the longest side at most 160.
     """
-    rows, columns = work_size(*alpha.shape, _SIDE)
+    rows, columns = work_size(alpha.shape[0], alpha.shape[1], _SIDE)
     known = room_weight(alpha, opacity, rows, columns) > 0.5
     new = shrink(background, rows, columns).astype(np.float32)
     return membrane(new - shrink(frame, rows, columns), known)

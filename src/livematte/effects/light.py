@@ -25,4 +25,4 @@ def to_display(light: NDArray[np.float32]) -> NDArray[np.uint8]:
     curve = np.where(steps <= 0.0031308, 12.92 * steps, 1.055 * steps ** (1 / 2.4) - 0.055)
     table = np.rint(curve * 255).astype(np.uint8)
     roots = np.sqrt(np.clip(light, 0, 1)) * np.float32(_STEPS - 1) + np.float32(0.5)
-    return table[roots.astype(np.uint16)]
+    return np.asarray(table[roots.astype(np.uint16)], dtype=np.uint8)

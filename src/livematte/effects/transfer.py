@@ -60,7 +60,7 @@ def measure(picture: NDArray[np.uint8], weight: Floats | None = None) -> Moments
     Returns:
         None where hardly anything counts.
     """
-    rows, columns = work_size(*picture.shape[:2], _SIDE)
+    rows, columns = work_size(picture.shape[0], picture.shape[1], _SIDE)
     small = shrink(picture, rows, columns)
     lab = _to_lab(small).reshape(-1, 3).astype(np.float64)
     share = np.ones(len(lab))

@@ -55,10 +55,10 @@ def light_wrap(
     rows, columns = work_size(height, width, work_side)
     sigma = max(reach * max(rows, columns), 0.3)
     share = shrink(alpha, rows, columns)
-    outside = _blurred(1 - share, sigma)
+    outside = 1 - _blurred(share, sigma)
     weight = np.minimum(np.float32(_GAIN * strength) * outside, 1)
-    glow = _blurred(shrink(background, rows, columns).astype(np.float32) / 255, sigma)
-    glow *= weight[..., None]
+    glow = _blurred(shrink(background, rows, columns).astype(np.float32), sigma)
+    glow *= weight[..., None] / np.float32(255)
     lit = ((weight > _LEAST) & (share > 0)).astype(np.uint8)
     result = colours.copy()
     for tiles in tiles_with(lit, height, width).parts():

@@ -85,7 +85,7 @@ def compose_over(
             picture = None
         else:
             if size not in fitted:
-                fitted[size] = fit_picture(behind, *size, fit)
+                fitted[size] = fit_picture(behind, size[0], size[1], fit)
             picture = fitted[size]
         return chain(
             matted.frame.image, matted.alpha, picture, time=float(time), work_side=_WORK_SIDE
