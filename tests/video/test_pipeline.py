@@ -63,6 +63,8 @@ class Frames:
 class Recorder:
     """A sink that keeps what it gets."""
 
+    lasting = True
+
     def __init__(self, *, fails_at: int = -1, pause: float = 0.0) -> None:
         self.got: list[Composed] = []
         self.end = ""
@@ -125,6 +127,45 @@ def test_a_source_that_breaks_keeps_what_came_before() -> None:
     with pytest.raises(InputError, match=r"the cable broke \(the 10 frames before that are kept\)"):
         pipeline(Frames(10, fails=True), sink).run()
     assert (len(sink.got), sink.end) == (10, "closed")
+
+
+def test_nothing_is_said_to_be_kept_where_it_was_only_shown() -> None:
+    sink = Recorder()
+    sink.lasting = False
+    with pytest.raises(InputError, match=r"the cable broke$"):
+        pipeline(Frames(10, fails=True), sink).run()
+
+
+def test_a_live_stage_takes_no_frame_that_would_wait_in_its_hands() -> None:
+    """While one frame is composed, one matte waits; no third frame grows old behind them."""
+    inferred: list[int] = []
+    held, release = threading.Event(), threading.Event()
+
+    class Counting(Reddish):
+        def run(self, image: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
+            inferred.append(len(inferred))
+            return super().run(image)
+
+    def slow(matted: Matted) -> np.ndarray:
+        held.set()
+        release.wait(30)
+        return matted.frame.image
+
+    sink = Recorder()
+    source = Frames(300, pause=0.001)
+    run = pipeline(source, sink, FrameComposer(slow), engine=Counting(), policy="newest")
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    assert held.wait(30)
+    for _ in range(300):
+        if run.dropped > 100:
+            break
+        time.sleep(0.01)
+    assert run.dropped > 100  # the source went on all the while
+    assert len(inferred) == 2
+    release.set()
+    thread.join()
+    assert sink.got[2].frame.number > 100
 
 
 def test_a_model_that_breaks_keeps_what_came_before() -> None:

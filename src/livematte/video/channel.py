@@ -54,6 +54,12 @@ class Channel(Generic[Item]):
             self._changed.notify_all()
             return item
 
+    def wait_for_room(self) -> None:
+        """Until an item could be given without waiting, or nobody takes any more."""
+        with self._changed:
+            while len(self._items) >= self._size and not self._ended:
+                self._changed.wait()
+
     def end(self) -> None:
         """No more is given; what is there can still be taken."""
         with self._changed:

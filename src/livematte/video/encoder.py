@@ -71,6 +71,11 @@ class EncoderSink:
         if self._sound is not None:
             self._sound.want()
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it is a file."""
+        return self._pending is not None
+
     def write(self, composed: Composed) -> None:
         """Encode one frame; the first one decides the size.
 

@@ -115,7 +115,14 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Takes composed frames away."""
+    """Takes composed frames away.
+
+    Attributes:
+        lasting: whether what was written stays when a run breaks off.
+    """
+
+    @property
+    def lasting(self) -> bool: ...
 
     def write(self, composed: Composed) -> None:
         """The next frame; their times rise.

@@ -55,7 +55,7 @@ class Pipeline:
     ) -> None:
         self._source, self._stream = source, stream
         self._composer, self._sink = composer, sink
-        live = policy == "newest"
+        self._live = live = policy == "newest"
         depth = 1 if live else _DEPTH
         self._frames: Channel[Frame] = Channel(depth, newest=live)
         self._mattes: Channel[tuple[Frame, Any]] = Channel(depth)
@@ -96,6 +96,11 @@ class Pipeline:
             raise interrupted
         return self._report(seconds)
 
+    @property
+    def dropped(self) -> int:
+        """Frames left out so far because newer ones had come."""
+        return self._frames.dropped
+
     def stop(self) -> None:
         """End as if the source had ended; from any thread."""
         self._stopping = True
@@ -132,8 +137,17 @@ class Pipeline:
             if not self._frames.put(frame):
                 return
 
+    def _take(self, before: Channel[_In], after: Channel[_Out]) -> _In | None:
+        """The next item; when live, only once what is made of it has somewhere to go.
+
+        What is taken sooner would grow old in the hands of a stage that is waiting itself.
+        """
+        if self._live:
+            after.wait_for_room()
+        return before.get()
+
     def _segment(self) -> None:
-        while (frame := self._frames.get()) is not None:
+        while (frame := self._take(self._frames, self._mattes)) is not None:
             with self._clock.stage("fit"):
                 fitted = self._stream.fit(frame.image)
             with self._clock.stage("infer"):
@@ -142,7 +156,7 @@ class Pipeline:
                 return
 
     def _compose(self) -> None:
-        while (pair := self._mattes.get()) is not None:
+        while (pair := self._take(self._mattes, self._composed)) is not None:
             frame, small = pair
             with self._clock.stage("refine"):
                 matted = Matted(frame, self._stream.finish(small, frame.image))
@@ -190,7 +204,8 @@ class Pipeline:
         if not self._failures:
             return
         _, error = self._failures[0]
-        if isinstance(error, LivematteError) and self._written and "encode" not in failed:
+        kept = self._written and self._sink.lasting and "encode" not in failed
+        if isinstance(error, LivematteError) and kept:
             error.args = (f"{error} (the {self._written} frames before that are kept)",)
         raise error
 

@@ -14,12 +14,12 @@ from livematte.images import MAX_PIXELS, READABLE_SUFFIXES, encode_picture, read
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Composed, Frame, SourceInfo
 
-__all__ = ["SequenceSink", "SequenceSource"]
+__all__ = ["SequenceSink", "SequenceSource", "natural_order"]
 
 _NUMBER = re.compile(r"(\d+)")
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def natural_order(path: Path) -> list[tuple[int, str]]:
     """So that frame 10 comes after frame 9."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part.lower())
@@ -64,7 +64,7 @@ class SequenceSource:
             raise InputError(f"{folder}: cannot be searched ({error.strerror})") from error
         begin = round(start * rate)
         end = None if duration is None else begin + max(round(duration * rate), 1)
-        self._files = sorted(files, key=_natural)[begin:end]
+        self._files = sorted(files, key=natural_order)[begin:end]
         if not self._files:
             known = " ".join(sorted(READABLE_SUFFIXES))
             raise InputError(
@@ -96,6 +96,8 @@ class SequenceSource:
 
 class SequenceSink:
     """Writes 000001.png, 000002.png, ... into a folder, each whole."""
+
+    lasting = True
 
     def __init__(self, folder: Path) -> None:
         """

@@ -14,6 +14,8 @@ __all__ = ["VirtualCameraSink"]
 class VirtualCameraSink:
     """Sends frames to a virtual camera device: v4l2loopback (Linux), OBS (Windows, macOS)."""
 
+    lasting = False
+
     def __init__(
         self,
         info: SourceInfo,

@@ -1,0 +1,1 @@
+"""A window on a live source: its picture, its keys, its sliders."""
