@@ -38,7 +38,7 @@ Doubles = NDArray[np.float64]
 _SIDE = 128  # longest side of the picture that is measured
 _LEAST = 1e-3  # of a picture: fewer pixels of a person say nothing about its colours
 _FLAT = 4.0  # variance in Lab that every colour has: a wall of one colour leaves some contrast
-_MOST = 3.0  # how far contrasts are changed, at most
+_MOST = 2.0  # how far contrasts are changed, at most
 _STRIP = 64  # rows taken at once: they stay in the processor's cache
 
 
