@@ -52,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         network: Network, spec: ModelSpec, path: Path, **options: object
     ) -> ExportReport:
         calls.append({"spec": spec, "path": path, **options})
-        return ExportReport(path, (), spec, None, None, None, notes=("a note",))
+        return ExportReport(path, (), spec, None, None, None, ("a note",))
 
     monkeypatch.setattr("livematte.export.exporter.export_model", export_model)
     return calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,8 @@ class ExportReport:
         spec: the spec with the file's digest.
         engine: ran the file for the comparison; None where none can, and nothing was compared.
         largest, mean: absolute difference of the mattes.
-        iou: what the two share of the person, where alpha is above one half.
         notes: what the target says to its user.
+        iou: what the two mattes share of the person, where alpha is above one half.
     """
 
     path: Path
@@ -58,8 +58,8 @@ class ExportReport:
     engine: str | None
     largest: float | None
     mean: float | None
-    iou: float | None = None
     notes: tuple[str, ...] = ()
+    iou: float | None = None
 
 
 def export_model(
@@ -128,8 +128,8 @@ def export_model(
         tuple(places),
         final,
         kind.engine,
-        *(astuple(compared) if compared else (None, None, None)),
-        built.notes,
+        notes=built.notes,
+        **(asdict(compared) if compared else {"largest": None, "mean": None}),
     )
 
 

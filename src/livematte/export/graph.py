@@ -79,7 +79,7 @@ def calibration_feeds(job: Job) -> list[tuple[NDArray[np.float32], ...]]:
     images = job.quantisation.calibration.batches()
     if not job.spec.prior:
         return [(image,) for image in images]
-    feeds = []
+    feeds: list[tuple[NDArray[np.float32], ...]] = []
     for index, image in enumerate(images):
         prior = torch.zeros(1, 1, *image.shape[2:])
         if index % 2:
