@@ -10,7 +10,8 @@ from livematte.errors import UsageError
 
 __all__ = ["EFFECT_HELP", "STRENGTH_HELP", "parse_effects"]
 
-EFFECT_HELP = f"{', '.join(EFFECTS)}; may be given several times, each as NAME or NAME=STRENGTH."
+_LIST = "; ".join(f"{entry.name}: {entry.summary}" for entry in EFFECTS.values())
+EFFECT_HELP = f"May be given several times. {_LIST}."
 STRENGTH_HELP = "Of the effects without one of their own: 0 is nothing, 1 the most."
 
 

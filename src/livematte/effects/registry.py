@@ -84,11 +84,27 @@ def _monge_kantorovich(strength: float) -> Effect:
 _ENTRIES = (
     Entry("smooth-step", "a firmer edge", Stage.MATTE, 1.0, SmoothStep),
     Entry("blur", "the background out of focus", Stage.BACKGROUND, 0.5, Blur),
-    Entry("bokeh", "the same with bright discs", Stage.BACKGROUND, 0.5, Bokeh),
+    Entry("bokeh", "the same, lamps as bright discs", Stage.BACKGROUND, 0.5, Bokeh),
     Entry("edges", "the background drawn", Stage.BACKGROUND, 1.0, Edges),
-    Entry("colour-transfer", "the background's tone", Stage.COLOURS, 0.35, _reinhard, True),
-    Entry("colour-mapping", "its whole palette", Stage.COLOURS, 0.35, _monge_kantorovich, True),
-    Entry("seamless-clone", "no seam", Stage.COLOURS, 0.35, SeamlessClone, True),
+    Entry(
+        "colour-transfer",
+        "the person in the background's tone",
+        Stage.COLOURS,
+        0.35,
+        _reinhard,
+        True,
+    ),
+    Entry(
+        "colour-mapping",
+        "the same, in its whole palette",
+        Stage.COLOURS,
+        0.35,
+        _monge_kantorovich,
+        True,
+    ),
+    Entry(
+        "seamless-clone", "no seam with the background", Stage.COLOURS, 0.35, SeamlessClone, True
+    ),
     Entry("light-wrap", "the background's glow over the edge", Stage.LIGHT, 0.5, LightWrap, True),
 )
 EFFECTS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
