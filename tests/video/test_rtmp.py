@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livematte.errors import InputError
+from livematte.errors import InputError, OutputError
 from livematte.spec import ModelSpec
 from livematte.stream import SegmenterStream
 from livematte.video.composing import compose_over
@@ -39,6 +39,7 @@ ROOM = (0, 200, 0)
 CONFIGURATION = """
 load_module {module};
 daemon off;
+master_process off;
 pid nginx.pid;
 error_log stderr;
 worker_processes 1;
@@ -53,8 +54,8 @@ rtmp {{
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a stream on a server of our own."""
+def server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server of our own, and the address of a stream on it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     text = CONFIGURATION.format(module=MODULE, port=port)
@@ -63,7 +64,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             until_it_listens(port, process)
-            yield f"rtmp://127.0.0.1:{port}/live/me"
+            yield f"rtmp://127.0.0.1:{port}/live/me", process
         finally:
             process.terminate()
 
@@ -108,20 +109,28 @@ class Camera:
         self._closed.set()
 
 
-def test_a_stream_is_played_back_by_the_server(server: str) -> None:
-    """Camera → pipeline → RTMP → nginx → RTMP → our own source: the person over the new room."""
+Server = tuple[str, subprocess.Popen[bytes]]
+
+
+def pushing(address: str) -> Pipeline:
     camera = Camera()
-    push = Pipeline(
+    return Pipeline(
         camera,
         SegmenterStream(Reddish()),
         compose_over(ROOM),
-        open_sink(server, camera, channels="rgb"),
+        open_sink(address, camera, channels="rgb"),
         policy="newest",
     )
+
+
+def test_a_stream_is_played_back_by_the_server(server: Server) -> None:
+    """Camera → pipeline → RTMP → nginx → RTMP → our own source: the person over the new room."""
+    address, _ = server
+    push = pushing(address)
     thread = threading.Thread(target=push.run, daemon=True)
     thread.start()
     try:
-        player = joined(server)
+        player = joined(address)
         frames = [frame for frame, _ in zip(player, range(25), strict=False)]
         player.close()
     finally:
@@ -137,6 +146,19 @@ def test_a_stream_is_played_back_by_the_server(server: str) -> None:
         assert np.abs(frame.image[2, 2].astype(int) - ROOM).max() < 40
         assert np.abs(frame.image[24, left_of(frame.image) + 12].astype(int) - RED).max() < 60
     assert len({left_of(frame.image) for frame in frames}) > 3  # who moves
+
+
+def test_a_server_that_goes_away_ends_the_push(server: Server) -> None:
+    address, process = server
+    push = pushing(address)
+
+    def kill(written: int) -> None:
+        if written > 10:
+            process.kill()
+
+    with pytest.raises(OutputError, match="check the address and the server") as error:
+        push.run(kill)
+    assert "are kept" not in str(error.value)
 
 
 def left_of(image: np.ndarray) -> int:

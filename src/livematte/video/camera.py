@@ -60,8 +60,15 @@ def open_camera(
         options=tuple(options),
         timeout=_TIMEOUT,
         live=True,
+        device=True,
     )
-    return CameraSource(lambda: ContainerSource(opening), opening.name)
+    source = CameraSource(lambda: ContainerSource(opening), opening.name)
+    given = (source.info.width, source.info.height)
+    if size is not None and given != size:
+        _log.warning(
+            "%s: gives %d×%d, not the %d×%d that it was asked for", opening.name, *given, *size
+        )
+    return source
 
 
 def _device(name: str, driver: str, pattern: str) -> str:

@@ -26,6 +26,7 @@ class Opening:
         options: FFmpeg's options of the format.
         timeout: seconds without data after which it counts as stalled; None: wait for ever.
         live: frames come when they come.
+        device: it is one of this machine's, such as a camera.
     """
 
     file: str | Path | IO[bytes]
@@ -34,6 +35,7 @@ class Opening:
     options: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
     live: bool = False
+    device: bool = False
 
 
 def open_container(opening: Opening) -> InputContainer:
@@ -76,7 +78,10 @@ def _check_file(path: Path) -> None:
 def _reason(opening: Opening, error: Exception) -> str:
     told = reason_of(error)
     if isinstance(error, av.error.ExitError | TimeoutError):
-        return f"did not answer within {opening.timeout:g} s; check the address and the sender"
+        remedy = "" if opening.device else "; check the address and the sender"
+        return f"did not answer within {opening.timeout:g} s{remedy}"
+    if opening.device:
+        return f"cannot be opened ({told})"
     if opening.timeout is not None:
         return f"cannot be reached ({told}); check the address and the sender"
     if isinstance(error, av.error.InvalidDataError):
