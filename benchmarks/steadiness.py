@@ -1,19 +1,23 @@
 """How steady the mattes of models are on clips whose true mattes are known; prints a table.
 
     python benchmarks/steadiness.py MODEL [MODEL ...] --people CUTOUTS --rooms BACKGROUNDS
-        [--clips 12] [--frames 60] [--sheet SHEET.png]
+        [--clips 12] [--frames 60] [--steady off motion flow] [--sheet SHEET.png]
 
 Every model sees the same clips, made from validation pictures alone: people swaying in front of a
 panning room, with fresh noise in every frame. A third of the clips ends with the person walking
 out, a third with a cut to another room. A model with a prior sees its last matte, and nobody tells
 it of the cut. "Ghost" is the mean matte over the frames after a cut or an exit that show nobody.
+
+With `--steady` each model runs as `livematte video` runs it, once with each filter: cuts are
+noticed there. Region and refinement are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -29,9 +33,11 @@ from livematte.evaluation.metrics import mad
 from livematte.evaluation.predictors import EnginePredictor
 from livematte.evaluation.temporal import dtssd, flicker
 from livematte.files import write_atomically
-from livematte.segmenter import load
+from livematte.refinement import Steadiness
+from livematte.segmenter import Care, Segmenter, load
 
 ENDINGS: tuple[Ending, ...] = ("stay", "leave", "cut")
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 SHOWN = 8  # frames of a clip on the sheet
 
 
@@ -44,12 +50,13 @@ def main() -> None:
     print("| model | dtSSD ×100 | flicker ×100 | MAD ×1000 | ghost ×1000 |\n|---|--:|--:|--:|--:|")
     strips = []
     for name in options.models:
-        predictor = EnginePredictor(load(name, threads=1, device="cpu").engine)
-        mattes = [
-            [predictor.predict(frame.image) for frame in clip] for clip in fresh(clips, predictor)
-        ]
-        print(f"| {predictor.name} | {row(clips, mattes)} |")
-        strips.append(strip(mattes))
+        segmenter = load(name, threads=1, device="cpu")
+        for kind, begin in beginnings(segmenter, options.steady).items():
+            mattes = [
+                [predict(frame.image) for frame in clip] for predict, clip in begun(begin, clips)
+            ]
+            print(f"| {segmenter.spec.name}{kind} | {row(clips, mattes)} |", flush=True)
+            strips.append(strip(mattes))
     if options.sheet is not None:
         frames = strip([[frame.image for frame in clip] for clip in clips])
         sheet = cv2.cvtColor(np.vstack([frames, *strips]), cv2.COLOR_RGB2BGR)
@@ -73,11 +80,28 @@ def somebody(people: Dataset, rng: np.random.Generator) -> Cutout:
             return cutout
 
 
-def fresh(clips: list[list[Sample]], predictor: EnginePredictor) -> Iterator[list[Sample]]:
-    """The clips, the predictor knowing nothing of the one before."""
+def beginnings(segmenter: Segmenter, filters: list[str]) -> dict[str, Callable[[], Predict]]:
+    """By their names in the table: what begins a clip, and gives what predicts its frames."""
+
+    def alone() -> Predict:
+        return EnginePredictor(segmenter.engine).predict
+
+    def steadied(kind: str) -> Predict:
+        steady = None if kind == "off" else Steadiness(flow=kind == "flow")
+        stream = segmenter.taking(Care(region=False)).stream(steady=steady)
+        return partial(stream.segment, refine=False)
+
+    if not filters:
+        return {"": alone}
+    return {f", {kind}": partial(steadied, kind) for kind in filters}
+
+
+def begun(
+    begin: Callable[[], Predict], clips: list[list[Sample]]
+) -> Iterator[tuple[Predict, list[Sample]]]:
+    """The clips, each with a predictor that knows nothing of the one before."""
     for clip in clips:
-        predictor.reset()
-        yield clip
+        yield begin(), clip
 
 
 def row(clips: list[list[Sample]], mattes: list[list[NDArray[np.float32]]]) -> str:
@@ -119,6 +143,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--steady", nargs="+", choices=("off", "motion", "flow"), default=[], help="filters"
+    )
     parser.add_argument("--sheet", type=Path, help="picture of some frames and mattes to write")
     return parser.parse_args()
 
