@@ -116,7 +116,7 @@ class Film:
         protect(used, [] if request.output == STANDARD else [Path(request.output)])
         self.options = _source_options(request)
 
-    def make(self, cutter: Cutter) -> None:
+    def make(self, cutter: Cutter) -> Report:
         """Take the film from its source to its sink, and tell how it went.
 
         Raises:
@@ -135,6 +135,7 @@ class Film:
             finally:
                 opened.close()
         self._tell(opened, cutter, report)
+        return report
 
     def _run(self, source: Source, cutter: Cutter) -> Report:
         from livematte.video.outputs import open_sink  # noqa: PLC0415
