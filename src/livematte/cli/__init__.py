@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from livematte.cli import bench, camera, image, models, video
+from livematte.cli import bench, bgsub, camera, image, models, video
 from livematte.cli.console import complain, disk_is_full, flush_output, prepare_streams
 from livematte.errors import LivematteError, MissingExtra, OutputError
 
@@ -60,6 +60,7 @@ def _root(
 
 app.command("image")(image.command)
 app.command("video")(video.command)
+app.command("bgsub")(bgsub.command)
 app.command("camera")(camera.command)
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
