@@ -46,6 +46,14 @@ def test_every_effect_composes(scene, name: str, strength: float | None) -> None
 
 
 @pytest.mark.parametrize("name", EFFECTS)
+def test_a_colour_is_a_background_like_any_other(scene, name: str) -> None:
+    colour = (30, 60, 90)
+    picture = np.full(scene[0].shape, colour, np.uint8)
+    results = [open_chain([name], background=True)(*scene, behind) for behind in (colour, picture)]
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_any_size(name: str, size: tuple[int, int], value: float) -> None:

@@ -92,7 +92,7 @@ _ENTRIES = (
         Stage.COLOURS,
         0.35,
         _reinhard,
-        True,
+        needs_background=True,
     ),
     Entry(
         "colour-mapping",
@@ -100,12 +100,24 @@ _ENTRIES = (
         Stage.COLOURS,
         0.35,
         _monge_kantorovich,
-        True,
+        needs_background=True,
     ),
     Entry(
-        "seamless-clone", "no seam with the background", Stage.COLOURS, 0.35, SeamlessClone, True
+        "seamless-clone",
+        "no seam with the background",
+        Stage.COLOURS,
+        0.35,
+        SeamlessClone,
+        needs_background=True,
     ),
-    Entry("light-wrap", "the background's glow over the edge", Stage.LIGHT, 0.5, LightWrap, True),
+    Entry(
+        "light-wrap",
+        "the background's glow over the edge",
+        Stage.LIGHT,
+        0.5,
+        LightWrap,
+        needs_background=True,
+    ),
 )
 EFFECTS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 
