@@ -27,6 +27,7 @@ _EXTRAS: dict[str, str] = {
     "ai_edge_litert": "litert",
     "openvino": "openvino",
     "h5py": "pretrained",
+    "torch_pruning": "prune",
 }
 
 app = typer.Typer(
@@ -66,8 +67,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 # The training half: these files import what they need inside their commands.
 app.add_typer(importlib.import_module("livematte.cli.data").app, name="data")
-for _name in ("train", "queue", "eval", "export", "quantize"):
+for _name in ("train", "queue", "eval", "export", "quantize", "prune"):
     app.command(_name)(importlib.import_module(f"livematte.cli.{_name}").command)
+app.command("train-harmoniser")(importlib.import_module("livematte.cli.train_harmoniser").command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

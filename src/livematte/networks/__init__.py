@@ -12,6 +12,7 @@ from livematte.errors import UsageError
 
 if TYPE_CHECKING:
     from livematte.networks.base import Network
+    from livematte.networks.channels import ChannelCounts
 
 __all__ = ["create", "names"]
 
@@ -46,7 +47,12 @@ def names() -> tuple[str, ...]:
 
 
 def create(
-    name: str, *, prior: bool = False, pretrained: str | Path | None = None, **options: Any
+    name: str,
+    *,
+    prior: bool = False,
+    pretrained: str | Path | None = None,
+    channels: ChannelCounts | None = None,
+    **options: Any,
 ) -> Network:
     """Build a network with fresh or given weights.
 
@@ -55,6 +61,8 @@ def create(
         prior: take the last matte as a fourth input channel.
         pretrained: a ``.pt``, ``.pth`` or ``.ckpt`` file of livematte for the whole network, or
             whatever :func:`livematte.networks.pretrained.load_encoder` reads for its encoder.
+        channels: [inputs, outputs] of the layers of a pruned network that have others than the
+            class gives them.
         options: further keywords of the network's class.
 
     Raises:
@@ -76,6 +84,10 @@ def create(
             f"it has {', '.join(known) or 'none'}"
         )
     network = kind(prior=prior, **{**entry.options, **options})
+    if channels:
+        from livematte.networks.channels import set_channels  # noqa: PLC0415
+
+        set_channels(network, channels)
     if pretrained is not None:
         _load(network, pretrained)
     return network

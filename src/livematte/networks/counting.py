@@ -12,7 +12,13 @@ from torch import Tensor, nn
 
 from livematte.networks.base import Network
 
-__all__ = ["count_folded_parameters", "count_macs", "count_parameters", "folded_norms"]
+__all__ = [
+    "count_folded_parameters",
+    "count_macs",
+    "count_parameters",
+    "folded_norms",
+    "macs_by_layer",
+]
 
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
@@ -72,21 +78,27 @@ def count_macs(network: Network, size: tuple[int, int]) -> int:
         network: the network; left as it is.
         size: (height, width) of the input.
     """
-    total = 0
+    return sum(macs_by_layer(network, size).values())
 
-    def add(_: str, module: nn.Module, value: Tensor, output: Tensor) -> None:
-        nonlocal total
+
+def macs_by_layer(network: Network, size: tuple[int, int]) -> dict[str, int]:
+    """What :func:`count_macs` adds up, by the name of the layer."""
+    found: dict[str, int] = {}
+
+    def add(name: str, module: nn.Module, value: Tensor, output: Tensor) -> None:
+        macs = 0
         if isinstance(module, nn.Linear):
-            total += output.numel() * module.in_features
+            macs = output.numel() * module.in_features
         elif isinstance(module, nn.ConvTranspose2d):
             window = math.prod(module.kernel_size)
-            total += value.numel() * window * module.out_channels // module.groups
+            macs = value.numel() * window * module.out_channels // module.groups
         elif isinstance(module, nn.Conv2d):
             window = math.prod(module.kernel_size)
-            total += output.numel() * window * module.in_channels // module.groups
+            macs = output.numel() * window * module.in_channels // module.groups
+        found[name] = found.get(name, 0) + macs
 
     _dry_run(network, size, add)
-    return total
+    return found
 
 
 def _dry_run(

@@ -24,6 +24,7 @@ __all__ = [
     "load_recipe_of",
     "load_trained",
     "save_for_release",
+    "save_network",
 ]
 
 
@@ -122,6 +123,20 @@ def save_for_release(source: Path, target: Path, *, half: bool = False) -> None:
     weights = {k: v for k, v in content["state_dict"].items() if k.startswith("network.")}
     if half:
         weights = {k: v.half() if v.ndim > 1 else v for k, v in weights.items()}
+    _write(target, recipe, weights)
+
+
+def save_network(target: Path, recipe: Recipe, network: Network) -> None:
+    """Write a network and the recipe that rebuilds it, as :func:`load_trained` reads them.
+
+    Raises:
+        OutputError: ``target`` cannot be written.
+    """
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    _write(target, recipe, weights)
+
+
+def _write(target: Path, recipe: Recipe, weights: dict[str, torch.Tensor]) -> None:
     stream = io.BytesIO()
     torch.save({"state_dict": weights, "recipe": recipe.to_yaml()}, stream)
     write_atomically(target, stream.getvalue())
