@@ -1,6 +1,7 @@
 """LiteRT's quantised inputs and outputs and its fallback, against a stand-in interpreter."""
 
 import enum
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -81,6 +82,18 @@ def test_what_the_delegate_refuses_runs_without_it(interpreter: type[RedPlane]) 
     interpreter.refuse = (Resolver.AUTO,)
     LiteRtEngine(Path("q.tflite"), b"", SPEC)
     assert interpreter.opened is Resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def test_files_are_opened_silently(
+    interpreter: type[RedPlane], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    greeting = "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+    monkeypatch.setattr(
+        interpreter, "allocate_tensors", lambda self: os.write(2, greeting.encode())
+    )
+    LiteRtEngine(Path("q.tflite"), b"", SPEC)
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
 
 
 def test_what_nothing_takes_is_a_model_error(interpreter: type[RedPlane]) -> None:

@@ -17,6 +17,9 @@ from livematte.export.targets import TARGETS, Built, Job, load_builder
 from livematte.networks.base import Network
 from livematte.spec import ModelSpec
 
+# Those in integers have tests of their own, in tests/quantization.
+FLOATS = {name: target for name, target in TARGETS.items() if "fp32" in target.precisions}
+
 
 def place(folder: Path, target: str) -> Path:
     kind = TARGETS[target]
@@ -25,7 +28,7 @@ def place(folder: Path, target: str) -> Path:
 
 @pytest.mark.parametrize(
     ("target", "precision"),
-    [(name, precision) for name, target in TARGETS.items() for precision in target.precisions],
+    [(n, p) for n, target in FLOATS.items() for p in target.precisions if p != "int8"],
 )
 def test_every_target_in_every_precision(
     target: str,
@@ -58,7 +61,7 @@ def test_every_target_in_every_precision(
         open_engine(report.path, engine=kind.engine)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FLOATS)
 def test_beyond_tolerance_nothing_is_written(
     target: str, tmp_path: Path, small: Network, spec: ModelSpec
 ) -> None:
@@ -88,6 +91,20 @@ def test_model_and_spec_are_replaced_together(
     with pytest.raises(OutputError, match=r"model\.json: exists and is not a file"):
         export_model(small, replace(spec, name="other"), path)
     assert path.read_bytes() == before
+
+
+def test_two_kinds_of_one_name_would_share_a_spec(
+    tmp_path: Path, small: Network, spec: ModelSpec
+) -> None:
+    export_model(small, spec, tmp_path / "model.onnx")
+    before = (tmp_path / "model.json").read_bytes()
+    with pytest.raises(
+        UsageError, match=r"model\.json is the spec of model\.onnx.*-o model-xml\.xml"
+    ):
+        export_model(small, spec, tmp_path / "model.xml", target="openvino")
+    assert (tmp_path / "model.json").read_bytes() == before
+    export_model(small, replace(spec, version="2"), tmp_path / "model.onnx")  # its own
+    assert open_engine(tmp_path / "model.onnx").spec.version == "2"
 
 
 def test_unwritable_place_is_an_output_error(

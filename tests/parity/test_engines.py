@@ -36,7 +36,7 @@ QUANTISED = [
     (name, method)
     for name, target in TARGETS.items()
     for method in target.methods
-    if target.engine in ENGINES and not target.folder
+    if target.engine in ENGINES and not target.folder and name != "mediapipe"
 ]
 
 

@@ -29,7 +29,7 @@ KINDS = [
     (name, method)
     for name, target in TARGETS.items()
     for method in target.methods
-    if not target.folder
+    if not target.folder and name != "mediapipe"  # the LiteRT file with further metadata
 ]
 # What the quantised matte shares with the float one, at the least.
 LEAST_IOU = 0.97
