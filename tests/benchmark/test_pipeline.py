@@ -1,5 +1,6 @@
 """The benchmark runs, and its table holds what it measured."""
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
+from livematte.cli import bench, video
+from livematte.weights import DEFAULT_VIDEO
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -30,6 +34,7 @@ def test_json_and_table(run: Run, red_model: Path, film: Path) -> None:
     assert (code, err) == (0, "")
     result = json.loads(out)
     assert (result["frames"], result["rounds"], result["dropped"]) == (10, 2, 0)
+    assert result["model"] == "red"
     assert result["ratio"] > 0
     assert result["cpu"] > 0
     assert set(result["stages"]) == {"decode", "fit", "infer", "refine", "compose", "encode"}
@@ -45,3 +50,12 @@ def test_what_cannot_be(run: Run, red_model: Path, film: Path) -> None:
     code, _, err = run("bench", "pipeline", film, "--background", "room.png")
     assert code == 2
     assert "give a colour or blur" in err
+
+
+def test_the_model_is_that_of_films() -> None:
+    """What is measured is what `livematte video` runs."""
+    defaults = [
+        inspect.signature(command).parameters["model"].default
+        for command in (bench.pipeline, video.command)
+    ]
+    assert defaults == [DEFAULT_VIDEO, DEFAULT_VIDEO]

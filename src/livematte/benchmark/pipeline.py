@@ -41,6 +41,7 @@ class PipelineBenchmark:
 
     Attributes:
         film: its name.
+        model: the model's.
         width, height: of its frames.
         frames: of one round.
         rounds: how often each was run.
@@ -54,6 +55,7 @@ class PipelineBenchmark:
     """
 
     film: str
+    model: str
     width: int
     height: int
     frames: int
@@ -80,8 +82,8 @@ class PipelineBenchmark:
         memory = "" if self.peak_memory is None else f", {self.peak_memory / 1e6:.0f} MB at most"
         rows += [
             "",
-            f"{self.width}×{self.height}, {self.frames} frames, {self.rounds} rounds: "
-            f"{self.fps:.1f} fps of {self.ceiling_fps:.1f} without matting "
+            f"{self.model}: {self.width}×{self.height}, {self.frames} frames, "
+            f"{self.rounds} rounds: {self.fps:.1f} fps of {self.ceiling_fps:.1f} without matting "
             f"(**{self.ratio:.2f}** of the ceiling); processor time {self.cpu:.0f} ms of "
             f"{self.ceiling_cpu:.0f} ms per frame; {self.dropped} dropped{memory}.",
         ]
@@ -135,6 +137,7 @@ def bench_pipeline(
     }
     return PipelineBenchmark(
         film=str(film),
+        model=segmenter.spec.name,
         width=source.info.width,
         height=source.info.height,
         frames=frames,

@@ -12,6 +12,7 @@ import typer
 from livematte.cli import benchmarks
 from livematte.cli.backgrounds import parse_background
 from livematte.errors import UsageError
+from livematte.weights import DEFAULT_VIDEO
 
 __all__ = ["app"]
 
@@ -34,8 +35,8 @@ def pipeline(
         float | None, typer.Option(min=0.1, help="Seconds of the film to take; default is all.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="A bundled model, or a model file.")
-    ] = None,
+        str, typer.Option(metavar="NAME|PATH", help="A bundled model, or a model file.")
+    ] = DEFAULT_VIDEO,
     engine: Annotated[str, typer.Option(help="auto, or one of the engines.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
