@@ -43,7 +43,8 @@ class Flow:
         last, self._last = self._last, grey
         if last is None:
             return None
-        way = np.asarray(self._search.calc(grey, last, None), dtype=np.float32)
+        none = np.zeros((*grey.shape, 2), np.float32)  # where the search begins
+        way = np.asarray(self._search.calc(grey, last, none), dtype=np.float32)
         length = np.hypot(way[..., 0], way[..., 1])
         return np.where((length < _LEAST)[..., None], np.float32(0), way)
 
