@@ -21,7 +21,7 @@ from livematte.refinement import estimate_foreground
 
 __all__ = ["Harmonise", "correct_person", "harmonise"]
 
-_AS_LEARNED = 0.5  # the strength at which the correction is applied as it is predicted
+_AS_LEARNED = 0.5  # the strength at which all that the network predicts is applied, no more
 _NOBODY = 1e-3  # share of the picture: less is no person to go by
 
 
@@ -41,9 +41,9 @@ def harmonise(
         frame: H×W×3 uint8 RGB.
         alpha: H×W float32 in [0, 1].
         background: H×W×3 uint8 RGB, or one colour.
-        strength: in [0, 1]. 0.5 applies the correction that the network predicts; above, it is
-            exaggerated, up to twice as much at 1, so that the background's look goes over to the
-            person; 0 is :func:`livematte.effects.blend`.
+        strength: in [0, 1]. 0.5 applies what the network predicts; above, the background's look
+            goes over to the person, by the colour and the brightness of its light; 0 is
+            :func:`livematte.effects.blend`.
         opacity, work_side: as for :func:`livematte.effects.blend`.
         harmoniser: an open model; None opens the bundled one.
 
@@ -62,7 +62,7 @@ def harmonise(
     foreground = estimate_foreground(frame, alpha, work_side=work_side)
     if strength > 0 and alpha.mean() >= _NOBODY:
         correction = (harmoniser or Harmoniser()).predict(foreground, alpha, behind)
-        foreground = correct_person(foreground, alpha, correction.scaled(strength / _AS_LEARNED))
+        foreground = correct_person(foreground, alpha, correction.at(strength))
     return lay_over(foreground, alpha if opacity is None else alpha * opacity, behind)
 
 
@@ -102,18 +102,19 @@ class Harmonise:
             ModelError: the model cannot be opened.
         """
         _check(strength)
-        self._amount = strength / _AS_LEARNED
+        self._strength = strength
         self._harmoniser = harmoniser or Harmoniser()
         self._steady = Steady()
 
     def __call__(self, shot: Shot) -> Shot:
         """Other colours of the person; where there is no background or no person, the same."""
-        if shot.background is None or self._amount == 0 or shot.alpha.mean() < _NOBODY:
+        if shot.background is None or self._strength == 0 or shot.alpha.mean() < _NOBODY:
             return shot
         colours = shot.colours()
         predicted = self._harmoniser.predict(colours, shot.alpha, shot.background)
-        numbers = self._steady(predicted.numbers.astype(np.float64), shot)
-        correction = Correction(numbers.astype(np.float32)).scaled(self._amount)
+        found = np.concatenate([predicted.numbers, predicted.light]).astype(np.float64)
+        steady = self._steady(found, shot).astype(np.float32)
+        correction = Correction(steady[:-3], steady[-3:]).at(self._strength)
         return replace(shot, foreground=correct_person(colours, shot.alpha, correction))
 
 

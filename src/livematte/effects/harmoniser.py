@@ -16,9 +16,13 @@ from livematte.errors import ModelError, one_line
 from livematte.transforms import shrink
 from livematte.weights import HARMONISER
 
-__all__ = ["KIND", "Correction", "Harmoniser", "HarmoniserSpec"]
+__all__ = ["KIND", "Correction", "Harmoniser", "HarmoniserSpec", "background_light"]
 
 KIND = "harmoniser"
+
+_DARK = 12.0  # of 255: below it a mean tells no colour
+_TINT, _BRIGHTNESS = 0.6, 0.25  # how much of the place's light goes over
+_MOST_LIGHT = 0.4
 
 Floats = NDArray[np.float32]
 
@@ -73,19 +77,26 @@ class HarmoniserSpec:
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """Curves per channel, then a colour matrix; all zeros change nothing.
+    """Curves per channel, a colour matrix, and the light of the place; all zeros change nothing.
 
     Attributes:
-        numbers: float32; per channel a lift and K numbers r, then nine numbers D row by row. A
-            channel's curve starts at ``lift`` and has the slopes ``exp(r)`` over K even pieces, so
-            that it rises whatever r is; the matrix is ``I + D``.
+        numbers: float32, what the network predicts; per channel a lift and K numbers r, then nine
+            numbers D row by row. A channel's curve starts at ``lift`` and has the slopes
+            ``exp(r)`` over K even pieces, so that it rises whatever r is; the matrix is ``I + D``.
+        light: float32, the logarithm of each channel's gain; see :func:`background_light`.
     """
 
     numbers: Floats
+    light: Floats
 
-    def scaled(self, amount: float) -> Correction:
-        """So many times as much of it."""
-        return Correction(self.numbers * np.float32(amount))
+    def at(self, strength: float) -> Correction:
+        """So much of it, in [0, 1].
+
+        Up to 0.5 it grows to all that the network predicts, and no light of the place; from there
+        on the light comes in, all of it at 1.
+        """
+        learned, lit = min(2 * strength, 1.0), max(2 * strength - 1, 0.0)
+        return Correction(self.numbers * np.float32(learned), self.light * np.float32(lit))
 
     def table(self) -> Floats:
         """The curves: 256×3 float32, what each 8-bit value becomes, in 8-bit units."""
@@ -99,7 +110,8 @@ class Correction:
 
     def matrix(self) -> Floats:
         """3×3 float32."""
-        return np.eye(3, dtype=np.float32) + self.numbers[-9:].reshape(3, 3)
+        matrix = np.eye(3, dtype=np.float32) + self.numbers[-9:].reshape(3, 3)
+        return np.asarray(np.exp(self.light)[:, None] * matrix, dtype=np.float32)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Apply it.
@@ -172,7 +184,30 @@ class Harmoniser:
                 f"{self.spec.name}: answered with {numbers.shape} numbers, which its spec "
                 "contradicts; export it again"
             )
-        return Correction(numbers)
+        return Correction(numbers, background_light(person, share, behind))
+
+
+def background_light(
+    foreground: NDArray[np.uint8], alpha: Floats, background: NDArray[np.uint8]
+) -> Floats:
+    """Gains that let a person stand in the light of a background, taken for grey on average.
+
+    A "grey world" (Buchsbaum, 1980) tells the light's colour by the mean; a lawn is no grey world,
+    so gains go part of the way only and are limited.
+
+    Args:
+        foreground, background: H×W×3 uint8 RGB.
+        alpha: H×W float32 in [0, 1].
+
+    Returns:
+        Logarithm of each channel's gain, 3 float32.
+    """
+    own = np.average(foreground, axis=(0, 1), weights=alpha + np.float32(1e-6))
+    place = np.maximum(background.mean(axis=(0, 1)), _DARK)
+    tint = np.log(place / place.mean())
+    brightness = np.log(place.mean() / max(own.mean(), _DARK))
+    light = np.clip(_TINT * tint + _BRIGHTNESS * brightness, -_MOST_LIGHT, _MOST_LIGHT)
+    return np.asarray(light, dtype=np.float32)
 
 
 def _read(path: Path) -> bytes:

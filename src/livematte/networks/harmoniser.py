@@ -116,13 +116,12 @@ def _mean(features: Tensor, weight: Tensor) -> Tensor:
     return (features * weight).sum(dim=(2, 3)) / total
 
 
-def apply_correction(image: Tensor, correction: Tensor, *, strength: float = 1.0) -> Tensor:
+def apply_correction(image: Tensor, correction: Tensor) -> Tensor:
     """Curves per channel, then a colour matrix.
 
     A correction of K segments holds, per channel, a lift and K numbers r, then nine numbers D row
     by row. A channel's curve starts at ``lift`` and has the slopes ``exp(r)``, so that it rises
-    whatever r is; the matrix is ``I + D``. All zeros change nothing, and ``strength`` multiplies
-    all numbers.
+    whatever r is; the matrix is ``I + D``. All zeros change nothing.
 
     Args:
         image: N×3×H×W RGB in [0, 1].
@@ -133,7 +132,6 @@ def apply_correction(image: Tensor, correction: Tensor, *, strength: float = 1.0
     """
     n, numbers = correction.shape
     segments = (numbers - 9) // 3 - 1
-    correction = correction * strength
     curve = correction[:, :-9].view(n, 3, 1 + segments)
     slopes = curve[..., 1:].exp()
     starts = curve[..., :1] + F.pad(slopes.cumsum(dim=2), (1, 0))[..., :-1] / segments
