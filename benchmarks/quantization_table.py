@@ -81,7 +81,7 @@ def build_and_score(model: str, folder: Path, options: argparse.Namespace) -> It
     data = open_dataset(options.data, split="validation")
     for target in options.targets.split(","):
         floats = [FLOAT] if FLOAT in TARGETS[target].precisions else []
-        for method in (*floats, *TARGETS[target].methods):
+        for method in (*floats, *(m for m in TARGETS[target].methods if m != "learnt")):
             kind = Kind(target, method)
             path = folder / f"{target}-{method}{TARGETS[target].suffix}"
             try:

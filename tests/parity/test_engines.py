@@ -36,6 +36,7 @@ QUANTISED = [
     (name, method)
     for name, target in TARGETS.items()
     for method in target.methods
+    if method != "learnt"  # by training
     if target.engine in ENGINES and not target.folder and name != "mediapipe"
 ]
 

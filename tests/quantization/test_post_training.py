@@ -29,6 +29,7 @@ KINDS = [
     (name, method)
     for name, target in TARGETS.items()
     for method in target.methods
+    if method != "learnt"  # by training, which has tests of its own
     if not target.folder and name != "mediapipe"  # the LiteRT file with further metadata
 ]
 # What the quantised matte shares with the float one, at the least.
