@@ -54,6 +54,19 @@ def test_a_colour_is_a_background_like_any_other(scene, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EFFECTS)
+def test_what_is_transparent_shows_the_background(scene, name: str) -> None:
+    frame, alpha = scene
+    behind = np.full(frame.shape, (90, 140, 60), np.uint8)
+    opacity = np.ones(alpha.shape, np.float32)
+    opacity[:30] = 0
+    chain = open_chain([name], background=True)
+    made = chain(frame, alpha, behind, opacity=opacity)
+    nobody = chain(frame, np.zeros_like(alpha), behind, cut=True)
+    np.testing.assert_array_equal(made[:30], nobody[:30])
+    assert (made[30:, :30] != nobody[30:, :30]).any()
+
+
+@pytest.mark.parametrize("name", EFFECTS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_any_size(name: str, size: tuple[int, int], value: float) -> None:
