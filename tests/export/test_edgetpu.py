@@ -93,6 +93,12 @@ def test_all_on_the_list() -> None:
     assert report.lines()[-1] == "all 3 operators are on the documented list"
 
 
+def test_weights_have_four_axes() -> None:
+    weights = np.zeros((16, 3, 3, 4), np.int8)
+    convolution = ("CONV_2D", {"options": "Conv2DOptions"})
+    assert reasons(file_of(convolution, constants=(weights, np.zeros(16, np.int32)))) == [None]
+
+
 def test_what_follows_a_refused_one_falls_back_too() -> None:
     report = check_edgetpu(
         file_of(("RELU", {}), ("HARD_SWISH", {}), ("RELU", {})), Path("m.tflite")

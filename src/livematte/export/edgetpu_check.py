@@ -168,7 +168,8 @@ def _general(use: _Use) -> str | None:
             return f"{_TYPES[tensor.type].lower()}, not an integer of 8 bits"
         if tensor.free:
             return "its size is not fixed"
-        if math.prod(tensor.shape[:-3]) > 1:
+        # of features; the weights of a convolution have four
+        if tensor.value is None and math.prod(tensor.shape[:-3]) > 1:
             return f"more than three axes are used: {tensor.shape}"
     return None
 
