@@ -116,18 +116,23 @@ def apply_in_lab(
     Args:
         colours: H×W×3 uint8 RGB.
         mapping: 3×4.
-        where: H×W float32: only the smallest rectangle around what is above 0 is worked on.
+        where: H×W float32: of each strip of rows, only the smallest rectangle around what is above
+            0 is worked on. None: all.
 
     Returns:
         H×W×3 uint8 RGB.
     """
-    left, top, width, height = 0, 0, colours.shape[1], colours.shape[0]
-    if where is not None:
-        left, top, width, height = cv2.boundingRect((where > 0).astype(np.uint8))
     result = colours.copy()
     matrix = mapping.astype(np.float32)
-    for first in range(top, top + height, _STRIP):
-        strip = np.s_[first : min(first + _STRIP, top + height), left : left + width]
+    for first in range(0, colours.shape[0], _STRIP):
+        rows, columns = slice(first, first + _STRIP), slice(None)
+        if where is not None:
+            left, top, width, height = cv2.boundingRect((where[rows] > 0).astype(np.uint8))
+            if width == 0:
+                continue
+            rows = slice(first + top, first + top + height)
+            columns = slice(left, left + width)
+        strip = (rows, columns)
         mapped = cv2.transform(_to_lab(np.ascontiguousarray(colours[strip])), matrix)
         rgb = cv2.cvtColor(mapped, cv2.COLOR_Lab2RGB)
         result[strip] = cv2.convertScaleAbs(np.maximum(rgb, 0), alpha=255)
