@@ -59,9 +59,9 @@ def command(
     method: Annotated[
         Literal["mean", "mog2", "knn"],
         typer.Option(
-            help="The mean of the empty frames, or OpenCV's mixture of Gaussians or neighbours."
+            help="The room as the mean of its frames, as a mixture of Gaussians, or as neighbours."
         ),
-    ] = "mean",
+    ] = "knn",
     learn: Annotated[
         int, typer.Option(min=1, help="Frames of the empty room at the beginning.")
     ] = 30,

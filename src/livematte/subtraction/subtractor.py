@@ -51,7 +51,7 @@ class Subtraction:
         UsageError: fewer than one frame, or no threshold above 0.
     """
 
-    method: Method = "mean"
+    method: Method = "knn"
     learn: int = 30
     threshold: float = 20.0
 
