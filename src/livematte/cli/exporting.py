@@ -78,13 +78,22 @@ def default_output(name: str, target: str, precision: str) -> Path:
 
 
 def choose_quantisation(
-    method: str | None, folder: Path | None, spec: ModelSpec, *, count: int, seed: int
+    method: str | None,
+    folder: Path | None,
+    spec: ModelSpec,
+    *,
+    count: int,
+    seed: int,
+    learnt: bool = False,
 ) -> Quantisation:
-    """``static`` where pictures are given and ``weight-only`` where not, unless told otherwise."""
+    """``static`` where pictures are given and ``weight-only`` where not, unless told otherwise.
+
+    Where ranges were ``learnt`` and the target takes them, by these instead.
+    """
     from livematte.quantization.calibration import open_calibration  # noqa: PLC0415
     from livematte.quantization.methods import Quantisation  # noqa: PLC0415
 
-    method = method or ("weight-only" if folder is None else "static")
+    method = method or ("static" if folder else "learnt" if learnt else "weight-only")
     pictures = None
     if folder is not None:
         if method != "static":

@@ -16,6 +16,9 @@ from livematte.cli.exporting import (
     locate,
     print_report,
 )
+from livematte.cli.tuning import configure, tune
+from livematte.errors import UsageError
+from livematte.export.targets import TARGETS
 
 __all__ = ["command"]
 
@@ -39,14 +42,16 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The file to write; default is the model's name with -int8."
+            "--output",
+            "-o",
+            help="The file to write; default is the model's name with -int8. With --qat a folder.",
         ),
     ] = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help="weight-only, dynamic or static; default is static with --calibration, and "
-            "weight-only without."
+            help="weight-only, dynamic, static or learnt; default is static with --calibration, "
+            "learnt for a checkpoint of --qat (onnx, openvino), and else weight-only."
         ),
     ] = None,
     calibration: Annotated[
@@ -74,6 +79,30 @@ def command(
             "difference; default the target's."
         ),
     ] = None,
+    qat: Annotated[
+        bool,
+        typer.Option(
+            "--qat", help="Tune the checkpoint under the rounding first, on --data, into -o FOLDER."
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="With --qat: dataset folder, or a folder of sets.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="With --qat: epochs; default 5.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="With --qat: key=value into the recipe of the tuning."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --qat: go on from the last epoch.")
+    ] = False,
+    accelerator: Annotated[str, typer.Option(help="With --qat: cpu, gpu, or auto.")] = "auto",
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="With --qat: stop before the epoch that would pass this."),
+    ] = None,
 ) -> None:
     """Put a trained network into 8-bit integers, and export it.
 
@@ -83,21 +112,41 @@ def command(
     """
     from livematte.export.exporter import export_model  # noqa: PLC0415
     from livematte.images import read_picture  # noqa: PLC0415
+    from livematte.networks.quantised import QuantisedNetwork  # noqa: PLC0415
     from livematte.training.checkpoint import load_trained  # noqa: PLC0415
     from livematte.transforms import fit_image  # noqa: PLC0415
 
-    target = choose_target(to, output)
     checkpoint, shipped = locate(model)
+    target = choose_target(to or ("onnx" if qat else None), output)
+    if qat:
+        config = configure(
+            data,
+            output,
+            epochs,
+            overrides or [],
+            resume=resume,
+            accelerator=accelerator,
+            max_minutes=max_minutes,
+        )
+        checkpoint = tune(checkpoint, config)
+    elif data or epochs or overrides or resume or max_minutes:
+        raise UsageError("--data, --epochs, --set, --resume and --max-minutes go with --qat")
     recipe, network = load_trained(checkpoint)
+    learnt = "learnt" in TARGETS[target].methods and isinstance(network, QuantisedNetwork)
+    if qat and not learnt:
+        calibration = calibration or data
     spec = base_spec(recipe, shipped, size)
     spec = replace(spec, name=name or spec.name, metrics={})  # those of the float model
+    place = default_output(spec.name, target, "int8")
     report = export_model(
         network,
         spec,
-        output or default_output(spec.name, target, "int8"),
+        output / place if qat and output else output or place,
         target=target,
         precision="int8",
-        quantisation=choose_quantisation(method, calibration, spec, count=count, seed=seed),
+        quantisation=choose_quantisation(
+            method, calibration, spec, count=count, seed=seed, learnt=learnt
+        ),
         photo=None if photo is None else fit_image(read_picture(photo).rgb, spec),
         tolerance=tolerance,
     )

@@ -131,7 +131,8 @@ def open_checkpoint(
     recipe, network = load_trained(path)
     if spec is None:
         height, width = recipe.stages[-1].size
-        spec = ModelSpec(recipe.name, height, width, prior=recipe.prior)
+        precision = "int8" if recipe.options.get("quantised") else "fp32"
+        spec = ModelSpec(recipe.name, height, width, prior=recipe.prior, precision=precision)
     if spec.prior != network.prior:
         raise ModelError(
             f"{path}: the network {'takes' if network.prior else 'has no'} prior, "

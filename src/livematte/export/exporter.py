@@ -28,6 +28,7 @@ from livematte.export.targets import (
 from livematte.files import write_together
 from livematte.images import read_picture
 from livematte.networks.base import Network
+from livematte.networks.quantised import QuantisedNetwork
 from livematte.quantization.methods import Quantisation
 from livematte.spec import ModelSpec
 from livematte.transforms import fit_image
@@ -106,11 +107,8 @@ def export_model(
     quantisation = _check_quantisation(target, kind, precision, quantisation)
     build = load_builder(target)
     spec = replace(spec, precision=precision, layout=kind.layout, sha256=None)
-    graph = MatteGraph(network).cpu().float()
-    example = example_inputs(network, (spec.height, spec.width))
-    if photo is None:
-        photo = fit_image(read_picture(_PORTRAIT).rgb, spec)
-    example = (torch.from_numpy(photo.transpose(2, 0, 1).copy())[None], *example[1:])
+    graph = MatteGraph(_choose_network(network, quantisation)).cpu().float()
+    example = _example(graph, spec, photo, quantised=quantisation is not None)
     name = spec.name if kind.folder else path.stem
     built = build(Job(graph, spec, example, name, flat, quantisation))
     model = name + kind.suffix
@@ -131,6 +129,21 @@ def export_model(
         notes=built.notes,
         **(asdict(compared) if compared else {"largest": None, "mean": None}),
     )
+
+
+def _example(
+    graph: MatteGraph, spec: ModelSpec, photo: NDArray[np.float32] | None, *, quantised: bool
+) -> tuple[torch.Tensor, ...]:
+    """What the file and torch are compared on: a photo, and a prior where the network takes one."""
+    if photo is None:
+        photo = fit_image(read_picture(_PORTRAIT).rgb, spec)
+    image = torch.from_numpy(photo.transpose(2, 0, 1).copy())[None]
+    _, *priors = example_inputs(graph.network, (spec.height, spec.width))
+    if quantised and priors:
+        # Noise is no matte, and outside the ranges that were measured.
+        with torch.no_grad():
+            priors = [graph(image, torch.zeros_like(priors[0]))]
+    return (image, *priors)
 
 
 def _check_request(
@@ -181,6 +194,18 @@ def _check_quantisation(
             f"{', '.join(target.methods)}{hint}"
         )
     return quantisation
+
+
+def _choose_network(network: Network, quantisation: Quantisation | None) -> Network:
+    """Of quantisation-aware training: its integers where they are asked for, else its floats."""
+    learnt = quantisation is not None and quantisation.method == "learnt"
+    if isinstance(network, QuantisedNetwork):
+        return network.freeze() if learnt else network.unrounded()
+    if learnt:
+        raise UsageError(
+            "learnt needs a checkpoint of quantisation-aware training (livematte quantize --qat)"
+        )
+    return network
 
 
 def _with_sidecar(

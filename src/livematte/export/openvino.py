@@ -27,11 +27,11 @@ def build(job: Job) -> Built:
         MissingExtra: NNCF is not installed, for static int8.
         ModelError: an operator that ONNX or OpenVINO does not have, or NNCF cannot quantise it.
     """
-    static = job.quantisation is not None and job.quantisation.method == "static"
+    method = None if job.quantisation is None else job.quantisation.method
     onnx_model = convert(job.graph, job.example)
     if job.spec.precision == "fp16":
         halve_weights(onnx_model)
-    elif job.quantisation is not None and not static:
+    elif method == "weight-only":
         quantise_weights(onnx_model)
     core = openvino.Core()
     try:
@@ -40,7 +40,7 @@ def build(job: Job) -> Built:
         raise ModelError(
             f"{job.name} cannot be exported to OpenVINO ({one_line(error, 400)})"
         ) from error
-    if static:
+    if method == "static":
         graph = quantise(graph, onnx_feeds(job))
     _, weights = _serialise(graph)
     graph.set_rt_info(job.spec.to_json(), [METADATA_KEY])

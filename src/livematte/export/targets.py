@@ -138,14 +138,14 @@ _TWO_METHODS = ("weight-only", "static")
 EDGETPU = "edgetpu"
 
 TARGETS: dict[str, Target] = {
-    "onnx": Target("ONNX", ".onnx", _STORED_SHORT, methods=_ALL_METHODS),
+    "onnx": Target("ONNX", ".onnx", _STORED_SHORT, methods=(*_ALL_METHODS, "learnt")),
     "openvino": Target(
         "OpenVINO",
         ".xml",
         _STORED_SHORT,
         engine="openvino",
         extra="openvino",
-        methods=_TWO_METHODS,
+        methods=(*_TWO_METHODS, "learnt"),
     ),
     "litert": Target(
         "LiteRT",

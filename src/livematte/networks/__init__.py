@@ -52,6 +52,7 @@ def create(
     prior: bool = False,
     pretrained: str | Path | None = None,
     channels: ChannelCounts | None = None,
+    quantised: bool = False,
     **options: Any,
 ) -> Network:
     """Build a network with fresh or given weights.
@@ -63,6 +64,8 @@ def create(
             whatever :func:`livematte.networks.pretrained.load_encoder` reads for its encoder.
         channels: [inputs, outputs] of the layers of a pruned network that have others than the
             class gives them.
+        quantised: round features and weights as 8-bit integers do, for quantisation-aware training
+            (:mod:`livematte.networks.quantised`).
         options: further keywords of the network's class.
 
     Raises:
@@ -88,6 +91,10 @@ def create(
         from livematte.networks.channels import set_channels  # noqa: PLC0415
 
         set_channels(network, channels)
+    if quantised:
+        from livematte.networks.quantised import quantise  # noqa: PLC0415
+
+        network = quantise(network)
     if pretrained is not None:
         _load(network, pretrained)
     return network

@@ -73,17 +73,12 @@ def _count(layer: nn.Module) -> tuple[int, int]:
 def _convolution(layer: nn.Module, inputs: int, outputs: int) -> nn.Module:
     assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
     depthwise = layer.groups == layer.in_channels > 1
-    options = {
-        "kernel_size": layer.kernel_size,
-        "stride": layer.stride,
-        "padding": layer.padding,
-        "dilation": layer.dilation,
-        "groups": inputs if depthwise else layer.groups,
-        "bias": layer.bias is not None,
-    }
+    groups, bias = inputs if depthwise else layer.groups, layer.bias is not None
+    shape = (layer.kernel_size, layer.stride)
     if isinstance(layer, nn.ConvTranspose2d):
-        options["output_padding"] = layer.output_padding
-    return type(layer)(inputs, outputs, **options)
+        kind, further = nn.ConvTranspose2d, (layer.padding, layer.output_padding)
+        return kind(inputs, outputs, *shape, *further, groups, bias, layer.dilation)  # type: ignore[arg-type]
+    return nn.Conv2d(inputs, outputs, *shape, layer.padding, layer.dilation, groups, bias)  # type: ignore[arg-type]
 
 
 def _linear(layer: nn.Module, inputs: int, outputs: int) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,21 @@ from livematte.errors import UsageError
 from livematte.networks.base import Network
 from livematte.networks.channels import channel_counts
 from livematte.networks.counting import count_macs, count_parameters
+from livematte.networks.quantised import QuantisedNetwork
 from livematte.pruning.select import prune_network
 from livematte.training.checkpoint import load_trained, save_network
 from livematte.training.losses import cross_entropy
-from livematte.training.recipe import Recipe, ScheduleConfig, parse_recipe
+from livematte.training.recipe import Recipe, parse_recipe
 from livematte.training.run import RunConfig, RunResult, train
 from livematte.training.store import PictureCache, PictureStore, Progress
+from livematte.training.tuning import shorten, some_pictures
 
 __all__ = ["PruneConfig", "PruneResult", "Size", "prune"]
 
 START = "pruned.ckpt"
 
 _SCORED = 128  # pictures that tell what channels are worth
-_BATCH = 8
-_RATE = 0.5  # of the recipe's: the weights are nearly where they should be
-_WARMUP = 50
+_RATE = 0.5
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,20 @@ def prune(
     if (config.output / "last.ckpt").is_file():
         raise UsageError(f"{config.output}: holds a run already; take another folder")
     recipe, network = load_trained(checkpoint)
+    if isinstance(network, QuantisedNetwork):
+        raise UsageError(f"{checkpoint}: rounds to integers already; prune first, quantise then")
     start = config.output / START
     tuning = parse_recipe(
-        _shorten(recipe, config.epochs).to_yaml(), str(checkpoint), config.overrides
+        shorten(recipe, config.epochs, name="pruned", rate=_RATE).to_yaml(),
+        str(checkpoint),
+        config.overrides,
     )
     size = tuning.stages[-1].size
     pictures = PictureCache()
     losses = None
     if config.data is not None:
         store = pictures.training(config.data, tuning.data, progress)
-        losses = _Losses(store, size)
+        losses = partial(_losses, store, size)
     smaller = prune_network(network, config.ratio, size=size, losses=losses)
     tuning = replace(tuning, options=_options(recipe, smaller), pretrained=str(start))
     save_network(start, replace(tuning, pretrained=None), smaller)
@@ -130,21 +135,6 @@ def _measure(network: Network, size: tuple[int, int]) -> Size:
     return Size(count_parameters(network), count_macs(network, size))
 
 
-def _shorten(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe's last stage, for a network that is nearly trained."""
-    last = recipe.stages[-1]
-    stage = replace(
-        last, epochs=epochs, rate=last.rate * _RATE, freeze_encoder=False, freeze_levels=0
-    )
-    return replace(
-        recipe,
-        name=f"{recipe.name}-pruned",
-        stages=(stage,),
-        schedule=ScheduleConfig(kind="cosine", warmup=_WARMUP, floor=0.01),
-        pretrained=None,
-    )
-
-
 def _options(recipe: Recipe, network: Network) -> Mapping[str, Any]:
     """What :func:`livematte.networks.create` needs to build the smaller network."""
     options = {key: value for key, value in recipe.options.items() if key != "channels"}
@@ -155,21 +145,8 @@ def _options(recipe: Recipe, network: Network) -> Mapping[str, Any]:
     return {**options, "channels": changed}
 
 
-@dataclass(frozen=True)
-class _Losses:
-    """The cross-entropy of a network on evenly spaced pictures, eight by eight."""
-
-    store: PictureStore
-    size: tuple[int, int]
-
-    def __call__(self, network: Network) -> Iterator[Tensor]:
-        chosen = torch.arange(0, len(self.store), max(1, len(self.store) // _SCORED))[:_SCORED]
-        for index in chosen.split(_BATCH):
-            image = self._fit(self.store.images[index].float() / 255)
-            alpha = self._fit(self.store.alpha[index].float() / 255)
-            known = self._fit((~self.store.ignore[index]).float())
-            prior = torch.zeros_like(alpha) if network.prior else None
-            yield cross_entropy(network(image, prior).mask, alpha, (known > 0.999).float())
-
-    def _fit(self, pictures: Tensor) -> Tensor:
-        return torch.nn.functional.interpolate(pictures, self.size, mode="bilinear", antialias=True)
+def _losses(store: PictureStore, size: tuple[int, int], network: Network) -> Iterator[Tensor]:
+    """The cross-entropy of a network, batch by batch."""
+    for image, alpha, known in some_pictures(store, size, _SCORED):
+        prior = torch.zeros_like(alpha) if network.prior else None
+        yield cross_entropy(network(image, prior).mask, alpha, known)

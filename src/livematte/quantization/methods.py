@@ -15,6 +15,8 @@ METHODS = {
     "dynamic": "weights in integers, the range of features measured in every run",
     "static": "weights and features in integers, ranges measured beforehand on a folder of "
     "pictures",
+    "learnt": "weights and features in integers, by the ranges that quantisation-aware training "
+    "found: for its checkpoints alone",
 }
 
 

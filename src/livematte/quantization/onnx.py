@@ -37,6 +37,7 @@ def quantise(model: onnx.ModelProto, method: str, feeds: Feeds = ()) -> onnx.Mod
     """
     if method == "weight-only":
         quantise_weights(model)
+    if method in ("weight-only", "learnt"):  # the graph of learnt ranges rounds already
         return model
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "model.onnx"

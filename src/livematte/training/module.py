@@ -18,6 +18,7 @@ from livematte.data.priors import PriorConfig, make_priors
 from livematte.errors import TrainingError, UsageError
 from livematte.networks.base import Network, NetworkOutput
 from livematte.networks.mobilenet_v2 import MobileNetV2
+from livematte.networks.quantised import QuantisedNetwork
 from livematte.training import losses
 from livematte.training.batches import BatchMaker, seed_step
 from livematte.training.objective import compute_losses
@@ -129,8 +130,12 @@ class MattingModule(lightning.LightningModule):
         return DataLoader(range(0, len(self.validation_store), VALIDATION_BATCH), batch_size=None)  # type: ignore[arg-type]
 
     def on_train_epoch_start(self) -> None:
-        """Freeze or release the encoder or its first levels, as the stage asks."""
+        """Freeze or release the encoder, its first levels, or ranges, as the stage asks."""
         stage = self.stage_at(self.current_epoch)
+        if isinstance(self.network, QuantisedNetwork):
+            self.network.observe(not stage.freeze_ranges)
+        elif stage.freeze_ranges:
+            raise UsageError(f"{self.recipe.network}: freeze_ranges needs options.quantised=true")
         encoder = getattr(self.network, "encoder", None)
         if not isinstance(encoder, nn.Module):
             if stage.freezes:

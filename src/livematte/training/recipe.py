@@ -83,6 +83,8 @@ class Stage:
         freeze_encoder: leave the encoder's weights and norms as they are.
         freeze_levels: leave so many of a MobileNetV2 encoder's first feature maps (of five) as they
             are. The early layers are the dearest to train, and change least.
+        freeze_ranges: of a network in quantisation-aware training: leave the ranges of its features
+            as they are.
         loss: what is minimised.
     """
 
@@ -92,6 +94,7 @@ class Stage:
     rate: float
     freeze_encoder: bool = False
     freeze_levels: int = 0
+    freeze_ranges: bool = False
     loss: LossConfig = LossConfig()
 
     def __post_init__(self) -> None:
