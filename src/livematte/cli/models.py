@@ -12,7 +12,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from livematte.spec import ModelSpec
-from livematte.weights import DEFAULT, bundled, find
+from livematte.weights import DEFAULT, HARMONISER, BundledFile, bundled, find
 
 __all__ = ["app"]
 
@@ -37,7 +37,13 @@ def list_models(as_json: AsJson = False) -> None:
         mark = " (default)" if model.name == DEFAULT else ""
         size = f"{spec.height}×{spec.width}"
         table.add_row(model.name + mark, size, megabytes, scores, spec.licence)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Beside them: {HARMONISER.name}, which fits colours (`livematte models show "
+        f"{HARMONISER.name}`).",
+        highlight=False,
+    )
 
 
 @app.command("show")
@@ -45,16 +51,31 @@ def show_model(
     name: Annotated[str, typer.Argument(help="A bundled model's name.")] = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Show a bundled model's card and spec."""
+    """Show a bundled model's card and spec; also those of the effects' harmoniser."""
+    if name == HARMONISER.name:
+        _show_harmoniser(as_json)
+        return
     model = find(name)
     if as_json:
         typer.echo(json.dumps(_entry(model.spec), indent=2))
         return
+    _print_card(model, _entry(model.spec))
+
+
+def _show_harmoniser(as_json: bool) -> None:
+    text = HARMONISER.path.with_suffix(".json").read_text(encoding="utf-8")
+    if as_json:
+        typer.echo(text, nl=False)
+    else:
+        _print_card(HARMONISER, json.loads(text))
+
+
+def _print_card(model: BundledFile, entry: dict[str, object]) -> None:
     console = Console()
     if model.card:
         console.print(Markdown(model.card))
     table = Table("spec", "", box=None, pad_edge=False)
-    for key, value in _entry(model.spec).items():
+    for key, value in entry.items():
         table.add_row(key, str(value))
     table.add_row("file", str(model.path))
     console.print(table)

@@ -123,8 +123,8 @@ class Correction:
             H×W×3 uint8 RGB.
         """
         bent = cv2.LUT(pixels, self.table()[None])
-        mixed = cv2.transform(bent, self.matrix())
-        return np.asarray(cv2.add(mixed, (0.0, 0.0, 0.0, 0.0), dtype=cv2.CV_8U), dtype=np.uint8)
+        mixed = np.maximum(cv2.transform(bent, self.matrix()), 0)
+        return np.asarray(cv2.convertScaleAbs(mixed), dtype=np.uint8)  # rounds, and stops at 255
 
 
 class Harmoniser:
@@ -169,10 +169,8 @@ class Harmoniser:
         """
         side = self.spec.size
         # Composed at twice the size, lest the old room's colours leak in at the edge.
-        person, behind, share = (
-            shrink(x, 2 * side, 2 * side) for x in (foreground, background, alpha)
-        )
-        share = np.asarray(share, np.float32)
+        person, behind = (shrink(x, 2 * side, 2 * side) for x in (foreground, background))
+        share = shrink(alpha, 2 * side, 2 * side)
         composite = behind + share[..., None] * (person.astype(np.float32) - behind)
         small, matte = (
             cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA) for x in (composite, share)

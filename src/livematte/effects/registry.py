@@ -21,6 +21,7 @@ from livematte.effects.bokeh import Bokeh
 from livematte.effects.checks import check_frame, check_share
 from livematte.effects.clone import SeamlessClone
 from livematte.effects.edges import Edges
+from livematte.effects.harmonise import Harmonise
 from livematte.effects.shot import Effect, Shot
 from livematte.effects.smoothstep import SmoothStep
 from livematte.effects.transfer import ColourTransfer, monge_kantorovich, reinhard

@@ -186,7 +186,7 @@ class _Run:
             raise TrainingError(f"the loss is not a number at step {self.step}. {_REMEDY}")
         self.optimiser.param_groups[0]["lr"] = recipe.rate * _share(self.step, recipe)
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
         self.optimiser.step()
         kept = min(recipe.average, (1 + self.step) / (10 + self.step))
