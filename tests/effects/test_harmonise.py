@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import livematte
-from livematte.effects import blend
+from livematte.effects import blend, open_chain
 from livematte.effects.harmonise import Harmonise, correct_person, harmonise
 from livematte.effects.harmoniser import Correction, Harmoniser, HarmoniserSpec, background_light
 from livematte.effects.shot import Shot
@@ -185,6 +185,13 @@ def test_colours_follow_a_lamp_slowly_and_a_cut_at_once(scene: Scene, bright_mod
         flicker = (room * rng.uniform(0.8, 1.2)).astype(np.uint8)
         reds.append(red(4 + index / 25, flicker))
     assert np.abs(np.diff(reds)).max() < 2
+
+
+def test_it_is_an_effect_like_any_other(scene: Scene) -> None:
+    frame, alpha, room = scene
+    by_name = open_chain(["harmonise"], background=True)(frame, alpha, room)
+    assert np.abs(by_name.astype(int) - harmonise(frame, alpha, room)).max() <= 1
+    assert np.abs(by_name.astype(int) - blend(frame, alpha, room)).max() > 1
 
 
 def test_the_bundled_model_undoes_what_a_lamp_did() -> None:

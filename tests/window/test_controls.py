@@ -39,8 +39,8 @@ def test_effects_last_as_long_as_their_keys() -> None:
     assert after(Released("s"), Pressed("x")) == after()
 
 
-def test_every_held_effect_but_the_learned_one_is_there() -> None:
-    assert set(HELD.values()) - {"harmonise"} <= set(EFFECTS)
+def test_every_held_effect_is_there() -> None:
+    assert set(HELD.values()) <= set(EFFECTS)
 
 
 def test_backgrounds_by_key_and_by_slider() -> None:

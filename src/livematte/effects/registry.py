@@ -104,6 +104,14 @@ _ENTRIES = (
         needs_background=True,
     ),
     Entry(
+        "harmonise",
+        "colours that go with the background",
+        Stage.COLOURS,
+        0.5,
+        Harmonise,
+        needs_background=True,
+    ),
+    Entry(
         "seamless-clone",
         "no seam with the background",
         Stage.COLOURS,
