@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["machine_facts", "processor_name"]
+__all__ = ["machine_facts", "peak_memory", "processor_name"]
 
 
 def processor_name() -> str:
@@ -41,6 +42,26 @@ def machine_facts(packages: Iterable[str] = ()) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version for name in packages if (version := _version(name))},
     }
+
+
+def peak_memory() -> int | None:
+    """This process's largest resident memory so far, in bytes; None where the system does not tell.
+
+    Linux's ``VmHWM`` counts from the start of this program; ``ru_maxrss`` would hold what the
+    process was before it, a copy of its parent.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource  # noqa: PLC0415  (not on Windows)
+    except ModuleNotFoundError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _version(package: str) -> str | None:

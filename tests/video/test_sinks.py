@@ -440,3 +440,11 @@ def test_nobody_there() -> None:
     with pytest.raises(OutputError, match="check the address and the server"):
         fill(open_sink("rtmp://127.0.0.1:9/live/me", Still(), channels="rgb"))
     assert choose_encoding(Path("a.MP4"), transparent=False).container == "mp4"
+
+
+def test_live_films_are_encoded_sooner() -> None:
+    film, live = (choose_encoding(Path("a.mp4"), transparent=False, live=x) for x in (False, True))
+    assert (film.options["preset"], live.options["preset"]) == ("medium", "veryfast")
+    assert replace(live, options=film.options) == film
+    webm = (choose_encoding(Path("a.webm"), transparent=True, live=x) for x in (False, True))
+    assert len({str(encoding) for encoding in webm}) == 1

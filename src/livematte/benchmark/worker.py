@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
-import sys
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -15,9 +15,10 @@ import numpy as np
 from livematte.benchmark.combinations import AS_STORED, Combination
 from livematte.engines import open_engine
 from livematte.errors import LivematteError, ModelError, one_line
+from livematte.machine import peak_memory
 from livematte.spec import ModelSpec
 
-__all__ = ["Opened", "Worker", "peak_memory", "read_spec"]
+__all__ = ["Opened", "Worker", "peak_megabytes", "read_spec"]
 
 _LEAVE_SECONDS = 10.0
 
@@ -121,7 +122,7 @@ class Worker:
 def _serve(pipe: Connection, combination: Combination) -> None:
     """The child: opens the model, then answers until the pipe is closed."""
     try:
-        base = peak_memory()
+        base = peak_megabytes()
         started = time.perf_counter()
         run, opened = _open(combination)
         run()
@@ -130,7 +131,7 @@ def _serve(pipe: Connection, combination: Combination) -> None:
         while True:
             question = pipe.recv()
             if question == "memory":
-                pipe.send((False, peak_memory()))
+                pipe.send((False, peak_megabytes()))
                 continue
             for _ in range(question):
                 started = time.perf_counter()
@@ -173,19 +174,7 @@ def read_spec(path: Path) -> ModelSpec:
         raise ModelError(f"{path}: cannot be read as a model spec ({error})") from error
 
 
-def peak_memory() -> float:
-    """This process's largest resident memory so far, in MB (10⁶ bytes).
-
-    Linux's ``VmHWM`` counts from the start of this program; ``ru_maxrss`` would hold what the
-    process was before it, a copy of its parent.
-    """
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    except OSError:
-        pass
-    import resource  # noqa: PLC0415 - Windows has none
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+def peak_megabytes() -> float:
+    """As :func:`livematte.machine.peak_memory`, in MB (10⁶ bytes); NaN where it is not known."""
+    peak = peak_memory()
+    return math.nan if peak is None else peak / 1e6

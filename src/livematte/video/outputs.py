@@ -86,5 +86,5 @@ def open_sink(
         return EncoderSink(name, STREAM, source)
     if is_folder(name):
         return SequenceSink(Path(name))
-    encoding = choose_encoding(Path(name), transparent=channels == "rgba")
+    encoding = choose_encoding(Path(name), transparent=channels == "rgba", live=source.info.live)
     return EncoderSink(Path(name), encoding, source)

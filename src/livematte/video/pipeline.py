@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from livematte.errors import LivematteError
+from livematte.machine import peak_memory
 from livematte.stream import MatteStream
 from livematte.video.channel import Channel
 from livematte.video.composing import Composer
 from livematte.video.frames import Composed, Frame, Matted, Sink, Source
-from livematte.video.report import Clock, Report, Spread, peak_memory
+from livematte.video.report import Clock, Report, Spread
 
 __all__ = ["Pipeline", "Policy"]
 

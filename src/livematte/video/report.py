@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Clock", "Report", "Spread", "peak_memory"]
+__all__ = ["Clock", "Report", "Spread"]
 
 _KEPT = 20_000  # durations kept per stage: a camera may run for days
 
@@ -76,13 +75,3 @@ class Clock:
             return Spread(0.0, 0.0)
         p50, p95 = (float(v) * 1000 for v in np.percentile(values, (50, 95)))
         return Spread(round(p50, 3), round(p95, 3))
-
-
-def peak_memory() -> int | None:
-    """The most memory that the process has held so far, in bytes."""
-    try:
-        import resource  # noqa: PLC0415  (not on Windows)
-    except ModuleNotFoundError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
