@@ -7,7 +7,7 @@ INSTALL = install --quiet --quiet --disable-pip-version-check --constraint const
 
 FRAMES ?= 20000
 
-.PHONY: demo test lint check bench-pipeline soak networks zoo-table zoo-sheet gpu-train check-mediapipe clean help
+.PHONY: demo test lint check bench-pipeline bench-live soak networks zoo-table zoo-sheet gpu-train check-mediapipe clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -50,6 +50,9 @@ bench-pipeline: .venv-test/ready ## where the time of a 720p film goes, beside d
 	@test -f out/bench.mp4 || .venv-test/bin/python benchmarks/make_clip.py out/bench.mp4 --size 1280x720 --frames 150
 	.venv-test/bin/livematte bench pipeline out/bench.mp4
 
+bench-live: .venv-test/ready .venv-mediapipe/ready ## the live pipeline beside a plain MediaPipe loop; with DATA=folder of sets, mattes too
+	.venv-test/bin/python benchmarks/live.py --plain .venv-mediapipe/bin/python $(if $(DATA),--people "$(DATA)/portraits" --rooms "$(DATA)/backgrounds")
+
 soak: .venv-test/ready ## 20,000 generated frames (or FRAMES) through the pipeline: memory must stay flat
 	.venv-test/bin/python benchmarks/soak.py --frames $(FRAMES)
 
@@ -74,5 +77,5 @@ clean: ## remove the environments and what the demo wrote
 .venv-mediapipe/ready:
 	@echo 'installing MediaPipe into .venv-mediapipe (a minute) ...'
 	@$(PYTHON) -m venv --clear .venv-mediapipe
-	@.venv-mediapipe/bin/python -m pip install --quiet --quiet --disable-pip-version-check 'mediapipe==0.10.21' 'numpy<2'
+	@.venv-mediapipe/bin/python -m pip install --quiet --quiet --disable-pip-version-check 'mediapipe==0.10.21' 'numpy<2' 'av>=16,<19'
 	@touch $@
