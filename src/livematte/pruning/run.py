@@ -106,7 +106,7 @@ def prune(
         raise UsageError(f"{checkpoint}: rounds to integers already; prune first, quantise then")
     start = config.output / START
     tuning = parse_recipe(
-        shorten(recipe, config.epochs, name="pruned", rate=_RATE).to_yaml(),
+        shorten(recipe, config.epochs, name=f"{recipe.name}-pruned", rate=_RATE).to_yaml(),
         str(checkpoint),
         config.overrides,
     )

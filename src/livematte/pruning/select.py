@@ -16,17 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch_pruning
 from torch import Tensor, nn
 
-from livematte.errors import MissingExtra, ModelError, UsageError, one_line
+from livematte.errors import ModelError, UsageError, one_line
 from livematte.networks.base import Network, NetworkOutput
 from livematte.networks.channels import ChannelCounts, channel_counts
 from livematte.networks.counting import macs_by_layer
-
-try:
-    import torch_pruning
-except ModuleNotFoundError as error:
-    raise MissingExtra("torch-pruning", "prune") from error
 
 __all__ = ["BLOCK", "prune_network"]
 

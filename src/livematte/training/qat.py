@@ -107,7 +107,7 @@ def train_aware(
 
 def _shorten(recipe: Recipe, epochs: int) -> Recipe:
     """A stage whose ranges move, and one whose ranges stay; in 32-bit floats."""
-    short = shorten(recipe, epochs, name="int8", rate=_RATE)
+    short = shorten(recipe, epochs, name=recipe.name, rate=_RATE)
     moving = max(1, round(epochs * _MOVING))
     stage = short.stages[0]
     return replace(

@@ -32,7 +32,7 @@ def shorten(recipe: Recipe, epochs: int, *, name: str, rate: float) -> Recipe:
     Args:
         recipe: what the network was trained by.
         epochs: of the only stage.
-        name: is added to the recipe's.
+        name: of the run.
         rate: share of its learning rate, which falls to a hundredth along a cosine.
     """
     last = recipe.stages[-1]
@@ -41,7 +41,7 @@ def shorten(recipe: Recipe, epochs: int, *, name: str, rate: float) -> Recipe:
     )
     return replace(
         recipe,
-        name=f"{recipe.name}-{name}",
+        name=name,
         stages=(stage,),
         schedule=ScheduleConfig(kind="cosine", warmup=_WARMUP, floor=0.01),
         pretrained=None,
