@@ -134,6 +134,7 @@ def _show(
     *,
     quiet: bool,
 ) -> Report:
+    from livematte.refinement import Steadiness  # noqa: PLC0415
     from livematte.video.outputs import open_sink  # noqa: PLC0415
     from livematte.video.pipeline import Pipeline  # noqa: PLC0415
     from livematte.window.app import HINT, LiveWindow  # noqa: PLC0415
@@ -149,8 +150,10 @@ def _show(
         sink = WindowSink(None if output is None else open_sink(output, source, channels="rgb"))
         controls = Controls(len(backgrounds))
         composer = LiveComposer(controls, backgrounds)
+        # As livematte video does: a model that sees its last matte needs no filter.
+        stream = segmenter.stream(steady=None if segmenter.spec.prior else Steadiness())
         window = LiveWindow(
-            Pipeline(source, segmenter.stream(), composer, sink, policy="newest"),
+            Pipeline(source, stream, composer, sink, policy="newest"),
             sink,
             composer,
             controls,
