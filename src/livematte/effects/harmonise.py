@@ -83,7 +83,7 @@ def correct_person(
         return foreground
     box = slice(top, top + height), slice(left, left + width)
     corrected = foreground.copy()
-    corrected[box] = correction(np.ascontiguousarray(foreground[box]))
+    corrected[box] = correction(foreground[box])
     return corrected
 
 

@@ -24,6 +24,8 @@ _DARK = 12.0  # of 255: below it a mean tells no colour
 _TINT, _BRIGHTNESS = 0.6, 0.25  # how much of the place's light goes over
 _MOST_LIGHT = 0.4
 
+_STRIP = 16  # rows taken at once: they stay in the processor's cache
+
 Floats = NDArray[np.float32]
 
 
@@ -122,9 +124,14 @@ class Correction:
         Returns:
             H×W×3 uint8 RGB.
         """
-        bent = cv2.LUT(pixels, self.table()[None])
-        mixed = np.maximum(cv2.transform(bent, self.matrix()), 0)
-        return np.asarray(cv2.convertScaleAbs(mixed), dtype=np.uint8)  # rounds, and stops at 255
+        table, matrix = self.table()[None], self.matrix()
+        result = np.empty_like(pixels, order="C")
+        for first in range(0, len(pixels), _STRIP):
+            strip = slice(first, first + _STRIP)
+            mixed = cv2.transform(cv2.LUT(np.ascontiguousarray(pixels[strip]), table), matrix)
+            # Rounds, and stops at 0 and 255.
+            result[strip] = cv2.convertScaleAbs(np.maximum(mixed, 0, out=mixed))
+        return result
 
 
 class Harmoniser:
@@ -200,8 +207,9 @@ def background_light(
     Returns:
         Logarithm of each channel's gain, 3 float32.
     """
-    own = np.average(foreground, axis=(0, 1), weights=alpha + np.float32(1e-6))
-    place = np.maximum(background.mean(axis=(0, 1)), _DARK)
+    total = alpha.reshape(-1) @ foreground.reshape(-1, 3).astype(np.float32)
+    own = total / max(float(alpha.sum()), 1e-6)
+    place = np.maximum(cv2.mean(background)[:3], _DARK)
     tint = np.log(place / place.mean())
     brightness = np.log(place.mean() / max(own.mean(), _DARK))
     light = np.clip(_TINT * tint + _BRIGHTNESS * brightness, -_MOST_LIGHT, _MOST_LIGHT)
