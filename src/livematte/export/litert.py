@@ -93,7 +93,7 @@ def shorten_names(content: bytes) -> bytes:
     """
     model: Any = flatbuffer_utils.read_model_from_bytearray(content)
     for graph in model.subgraphs:
-        taken = set()
+        taken: set[str] = set()
         for tensor in graph.tensors:
             name = tensor.name.decode()
             if name.startswith(f"{__name__}.{ChannelsLast.__name__}/"):
