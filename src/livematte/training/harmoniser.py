@@ -35,6 +35,7 @@ from livematte.training.recipe import parse_as
 from livematte.training.store import PictureStore, Progress, load_training, load_validation
 
 __all__ = [
+    "Batch",
     "HarmoniserResult",
     "HarmoniserScores",
     "composite_loss",
