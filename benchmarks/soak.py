@@ -21,6 +21,7 @@ from livematte.video.encoder import EncoderSink
 from livematte.video.encodings import choose_encoding
 from livematte.video.frames import Frame, SourceInfo
 from livematte.video.pipeline import Pipeline
+from livematte.weights import DEFAULT_VIDEO
 
 WIDTH, HEIGHT = 160, 120
 BASE = Fraction(1, 30)
@@ -68,7 +69,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.mp4"
         sink = EncoderSink(target, choose_encoding(target, transparent=False), source)
-        stream = livematte.load(threads=1).stream()
+        stream = livematte.load(DEFAULT_VIDEO, threads=1).stream()
         report = Pipeline(source, stream, compose_over("blur"), sink).run(watch)
     warm = max(value for written, value in taken.items() if written <= max(frames // 10, 1))
     last = max(value for written, value in taken.items() if written >= frames * 0.8)

@@ -135,6 +135,16 @@ def test_an_effect_changes_the_person() -> None:
     assert np.abs(composer(matted(3))[24, 24].astype(int) - plain[24, 24]).max() <= 1
 
 
+def test_all_keys_can_be_held_at_once() -> None:
+    controls = Controls(3)
+    composer = LiveComposer(controls, colours())
+    for number, key in enumerate(HELD):
+        controls.handle(Pressed(key))
+        assert composer(matted(number)).shape == (48, 64, 3)
+        assert composer.complaint == ""
+    assert len(controls.look.held) == 4
+
+
 def test_an_effect_that_is_not_there_is_told() -> None:
     controls = Controls(1)
     composer = LiveComposer(controls, colours())
