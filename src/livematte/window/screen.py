@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Screen", "check_toolkit"]
 
+_UNSEEN = ("dummy", "offscreen")  # what SDL falls back to
 _WAIT = 5  # milliseconds for which events are waited for
 _SHARE = 0.9  # of the desktop, at most
 _LEAST = (480, 270)  # so that there is room for the text
@@ -49,6 +50,9 @@ class Screen:
         self._pygame = _load()
         try:
             self._pygame.display.init()
+            driver = self._pygame.display.get_driver()
+            if driver in _UNSEEN and driver != os.environ.get("SDL_VIDEODRIVER"):
+                raise self._pygame.error(f"only {driver}, which nobody sees")
             self._pygame.font.init()
             size = self._first_size(width, height)
             self._window = self._pygame.display.set_mode(size, self._pygame.RESIZABLE)
