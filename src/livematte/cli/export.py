@@ -14,6 +14,7 @@ from livematte.cli.exporting import (
     choose_quantisation,
     choose_target,
     default_output,
+    has_learnt_ranges,
     locate,
     print_report,
 )
@@ -142,7 +143,14 @@ def command(
         raise UsageError(f"--calibration is for --precision int8, not for {precision}")
     quantisation = None
     if precision == "int8":
-        quantisation = choose_quantisation(None, calibration, spec, count=CALIBRATION_COUNT, seed=0)
+        quantisation = choose_quantisation(
+            None,
+            calibration,
+            spec,
+            count=CALIBRATION_COUNT,
+            seed=0,
+            learnt=has_learnt_ranges(recipe, target),
+        )
     report = export_model(
         network,
         spec,

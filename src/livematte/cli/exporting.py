@@ -22,6 +22,7 @@ __all__ = [
     "choose_quantisation",
     "choose_target",
     "default_output",
+    "has_learnt_ranges",
     "locate",
     "print_report",
 ]
@@ -100,6 +101,11 @@ def choose_quantisation(
             raise UsageError(f"--calibration is for static, {method} needs no pictures")
         pictures = open_calibration(folder, spec, count=count, seed=seed)
     return Quantisation(method, pictures)
+
+
+def has_learnt_ranges(recipe: Recipe, target: str) -> bool:
+    """Whether a checkpoint is of quantisation-aware training, and the target takes its ranges."""
+    return bool(recipe.options.get("quantised")) and "learnt" in TARGETS[target].methods
 
 
 def print_report(report: ExportReport) -> None:

@@ -13,12 +13,12 @@ from livematte.cli.exporting import (
     choose_quantisation,
     choose_target,
     default_output,
+    has_learnt_ranges,
     locate,
     print_report,
 )
 from livematte.cli.tuning import configure, tune
 from livematte.errors import UsageError
-from livematte.export.targets import TARGETS
 
 __all__ = ["command"]
 
@@ -112,7 +112,6 @@ def command(
     """
     from livematte.export.exporter import export_model  # noqa: PLC0415
     from livematte.images import read_picture  # noqa: PLC0415
-    from livematte.networks.quantised import QuantisedNetwork  # noqa: PLC0415
     from livematte.training.checkpoint import load_trained  # noqa: PLC0415
     from livematte.transforms import fit_image  # noqa: PLC0415
 
@@ -132,7 +131,7 @@ def command(
     elif data or epochs or overrides or resume or max_minutes:
         raise UsageError("--data, --epochs, --set, --resume and --max-minutes go with --qat")
     recipe, network = load_trained(checkpoint)
-    learnt = "learnt" in TARGETS[target].methods and isinstance(network, QuantisedNetwork)
+    learnt = has_learnt_ranges(recipe, target)
     if qat and not learnt:
         calibration = calibration or data
     spec = base_spec(recipe, shipped, size)
