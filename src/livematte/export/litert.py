@@ -96,7 +96,7 @@ def shorten_names(content: bytes) -> bytes:
         taken: set[str] = set()
         for tensor in graph.tensors:
             name = tensor.name.decode()
-            if name.startswith(f"{__name__}.{ChannelsLast.__name__}/"):
+            if name.startswith(f"{__name__}.{ChannelsLast.__name__}"):
                 parts = name.partition(";")[0].split("/")
                 name = "/".join(_MODULE.sub("", part) for part in parts[_WRAPPERS:]) or "network"
                 if name in taken:
