@@ -166,7 +166,7 @@ def test_an_installed_package_has_no_checkpoints(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shipped = replace(weights.find("livematte"), path=tmp_path / "livematte.onnx")
-    monkeypatch.setattr("livematte.cli.export.find", lambda name: shipped)
+    monkeypatch.setattr("livematte.cli.exporting.find", lambda name: shipped)
     code, _, err = run("export", "livematte", "--to", "onnx")
     assert code == 4
     assert "its checkpoint is not part of the installed package" in err
