@@ -75,6 +75,25 @@ def test_reading_keeps_the_order_and_names_the_first_bad_file(
         load_training(folder, tiny.data)
 
 
+def test_pictures_get_another_background_as_often_as_asked(composites: Path, still: Recipe) -> None:
+    store = load_training(composites, still.data)
+    white = torch.full_like(store.images, 255)
+    store = replace(store, backgrounds=white, background_aspect=store.aspect)
+    recipe = replace(still, stages=(replace(still.stages[0], batch_size=64),))
+
+    def replaced(chance: float) -> torch.Tensor:
+        data = replace(recipe.data, replaced=chance, backgrounds=("rooms",))
+        used = replace(recipe, data=data)
+        batch = draw(BatchMaker(store, used), used, 1, 0, 0)
+        outside = batch.image.amin(dim=1, keepdim=True)[..., :2, :2]  # a corner, noise before
+        assert batch.alpha.amax(dim=(1, 2, 3)).gt(0.5).all(), "nobody goes missing"
+        return outside.amin(dim=(1, 2, 3)) > 0.99
+
+    assert not replaced(0.0).any()
+    assert 0.25 < replaced(0.5).float().mean() < 0.75
+    assert replaced(1.0).all()
+
+
 def test_the_moment_before_is_the_same_picture_a_little_moved(
     composites: Path, still: Recipe
 ) -> None:

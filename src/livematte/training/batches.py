@@ -125,10 +125,13 @@ class BatchMaker:
         )
 
     def _with_backgrounds(self, batch: Batch, cutout: Tensor, augmenter: Augmenter) -> Batch:
-        """Put cut-outs in front of rooms, and leave some rooms empty."""
+        """Put cut-outs, and some of the others, in front of rooms; leave some rooms empty."""
         store, device = self.store, batch.image.device
         empty = torch.rand(len(cutout)) < self.recipe.data.negatives
-        changed = (cutout | empty).nonzero()[:, 0]
+        elsewhere = cutout | empty
+        if self.recipe.data.replaced:  # else nothing is drawn, so that older recipes see the same
+            elsewhere |= torch.rand(len(cutout)) < self.recipe.data.replaced
+        changed = elsewhere.nonzero()[:, 0]
         if not len(changed):
             return batch
         room = torch.randint(len(store.backgrounds), (len(changed),))

@@ -151,6 +151,7 @@ class DataConfig:
         cutouts: sets that are only used in front of ``backgrounds``.
         backgrounds: folders of pictures without people.
         negatives: share of the batch that is a background alone.
+        replaced: chance that a picture which is no cut-out gets another background, too.
         upper_body: sets of full-body pictures that are cropped to the upper half of the person.
         validate: sets that are scored after each epoch; empty takes all that are left.
         epoch: pictures drawn in an epoch; 0 draws as many as there are.
@@ -165,6 +166,7 @@ class DataConfig:
     cutouts: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
     negatives: float = 0.0
+    replaced: float = 0.0
     upper_body: tuple[str, ...] = ()
     validate: tuple[str, ...] = ()
     epoch: int = 0
@@ -223,8 +225,8 @@ class Recipe:
             ),
             (steady and not remembers, "loss.steady needs prior: true and data.prior_own"),
             (
-                self.data.negatives > 0 and not self.data.backgrounds,
-                "data.negatives needs data.backgrounds",
+                max(self.data.negatives, self.data.replaced) > 0 and not self.data.backgrounds,
+                "data.negatives and data.replaced need data.backgrounds",
             ),
             (
                 bool(self.data.cutouts) and not self.data.backgrounds,
