@@ -5,7 +5,7 @@ together; torch-pruning finds these groups (Fang et al., DepGraph: Towards Any S
 CVPR 2023). What a channel is worth is how much the loss would change without its weights, to first
 order: the sum of |weight × gradient| (Molchanov et al., Importance Estimation for Neural Network
 Pruning, CVPR 2019), which can be compared between layers. Without pictures it is the squared norm
-of the weights over the group's mean: much worse, but it needs nothing.
+of the weights over the group's mean: blind to what the network is for, but it needs nothing.
 """
 
 from __future__ import annotations
