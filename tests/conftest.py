@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ from livematte.cli import main
 from livematte.spec import METADATA_KEY, ModelSpec
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
+
+
+@pytest.fixture(autouse=True)
+def as_loud_as_before() -> Iterator[None]:
+    """A command run in this process says how loud the log is; the next test shall not feel it."""
+    logger = logging.getLogger("livematte")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
