@@ -23,7 +23,17 @@ def portrait() -> np.ndarray:
     return cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB)
 
 
-@pytest.mark.parametrize("model", weights.bundled(), ids=lambda model: model.name)
+WITH_CHECKPOINT = [
+    model for model in weights.bundled() if model.path.with_suffix(".ckpt").is_file()
+]
+
+
+def test_what_we_recommend_can_be_trained_further() -> None:
+    names = {model.name for model in WITH_CHECKPOINT}
+    assert {weights.DEFAULT, weights.DEFAULT_VIDEO} <= names
+
+
+@pytest.mark.parametrize("model", WITH_CHECKPOINT, ids=lambda model: model.name)
 def test_torch_and_onnx_runtime_agree(model: weights.BundledModel, portrait: np.ndarray) -> None:
     engine = livematte.load(model.name, threads=1).engine
     image = fit_image(portrait, engine.spec)
