@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
+from livematte.cli.reading import reading_bar
 from livematte.errors import UsageError
 
 __all__ = ["command"]
@@ -61,14 +61,7 @@ def command(
         max_minutes,
     )
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading pictures", visible=data is not None)
-
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-            if done == total:
-                bar.stop()
-
+    with reading_bar(console, visible=data is not None) as progress:
         result = prune(checkpoint, config, progress=progress)
     before, after = result.before, result.after
     console.print(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+
+from livematte.cli.reading import reading_bar
 
 __all__ = ["command"]
 
@@ -48,14 +49,7 @@ def command(
         max_minutes=max_minutes,
     )
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading pictures")
-
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-            if done == total:
-                bar.stop()
-
+    with reading_bar(console) as progress:
         result = train(chosen, config, progress=progress)
     console.print(f"best mean IoU on validation: {result.miou:.4f}")
     for path in (result.best, result.last, *result.curves):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress
 
+from livematte.cli.reading import reading_bar
 from livematte.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,14 +50,7 @@ def tune(checkpoint: Path, config: QatConfig) -> Path:
     from livematte.training.qat import train_aware  # noqa: PLC0415
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading pictures")
-
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-            if done == total:
-                bar.stop()
-
+    with reading_bar(console) as progress:
         result = train_aware(checkpoint, config, progress=progress)
     console.print(f"best mean IoU on validation, rounded as integers are: {result.miou:.4f}")
     print(result.best)
