@@ -7,7 +7,7 @@ INSTALL = install --quiet --quiet --disable-pip-version-check --constraint const
 
 FRAMES ?= 20000
 
-.PHONY: demo test lint check bench-pipeline bench-live soak networks zoo-table zoo-sheet gpu-train check-mediapipe clean help
+.PHONY: demo test lint check bench-pipeline bench-live soak networks zoo-table zoo-sheet gpu-train check-mediapipe check-browser clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -45,6 +45,10 @@ gpu-train: ## train QUEUE for MINUTES on DATA (a dataset, or shards of one) into
 check-mediapipe: .venv-test/ready .venv-mediapipe/ready ## run the MediaPipe export in MediaPipe itself
 	.venv-test/bin/python benchmarks/check_mediapipe.py prepare out/mediapipe
 	.venv-mediapipe/bin/python benchmarks/check_mediapipe.py compare out/mediapipe
+
+BROWSER_MODEL ?= livematte
+check-browser: .venv-test/ready ## run the browser export in Chromium: needs chromium, npm and its registry
+	.venv-test/bin/python benchmarks/check_browser.py out/browser --model "$(BROWSER_MODEL)"
 
 bench-pipeline: .venv-test/ready ## where the time of a 720p film goes, beside decoding and encoding alone
 	@test -f out/bench.mp4 || .venv-test/bin/python benchmarks/make_clip.py out/bench.mp4 --size 1280x720 --frames 150

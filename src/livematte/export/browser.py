@@ -1,20 +1,23 @@
-"""The browser: a folder with one network twice, for LiteRT.js and for onnxruntime-web."""
+"""The browser: one network for LiteRT.js and for onnxruntime-web, and a page that runs it."""
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from livematte.export import litert, onnx
 from livematte.export.targets import Built, Job
 from livematte.spec import ModelSpec
 
-__all__ = ["README", "build", "onnx_name"]
+__all__ = ["PAGE", "build", "onnx_name"]
 
-README = "README.md"
+PAGE = ("README.md", "index.html", "matte.js", "package.json")
+"""Beside the models: a page that runs them, the module by which it does, and its runtimes."""
 
-_TEMPLATE = Path(__file__).parent / "browser_readme.md"
+_TEMPLATES = Path(__file__).parent / "browser_page"
 _FITS = {
     "stretch": "Stretch the frame to that size, and the matte back to the frame's.",
     "letterbox": "Scale the frame to fit, in the middle of grey (0.5), and cut the same bars off "
@@ -32,7 +35,7 @@ def onnx_name(name: str) -> str:
 
 
 def build(job: Job) -> Built:
-    """``NAME.tflite``, the same network as ONNX with a spec of its own, and how to call both."""
+    """``NAME.tflite``, the same network as ONNX with a spec of its own, and :data:`PAGE`."""
     second = onnx_name(job.name)
     channels_first = replace(
         job, spec=replace(job.spec, layout="nchw"), name=second.removesuffix(".onnx")
@@ -40,20 +43,35 @@ def build(job: Job) -> Built:
     files = {
         **litert.build(job).files,
         **onnx.build(channels_first).files,
-        README: _readme(job.name, job.spec).encode(),
+        **{name: _fill(name, job.name, job.spec).encode() for name in PAGE},
     }
-    return Built(files, further={second: "onnxruntime"})
-
-
-def _readme(name: str, spec: ModelSpec) -> str:
-    return Template(_TEMPLATE.read_text("utf-8")).substitute(
-        name=name,
-        onnx=onnx_name(name),
-        licence=spec.licence,
-        height=spec.height,
-        width=spec.width,
-        pixels=spec.height * spec.width,
-        fit=_FITS[spec.fit],
-        prior=_PRIOR.format(spec.height, spec.width) if spec.prior else "",
-        feeds="image, prior" if spec.prior else "image",
+    return Built(
+        files,
+        further={second: "onnxruntime"},
+        notes=("compared by LiteRT and ONNX Runtime; `make check-browser` runs it in a browser",),
     )
+
+
+def _fill(page: str, name: str, spec: ModelSpec) -> str:
+    """A file of the page, with what depends on the model."""
+    text = (_TEMPLATES / page).read_text("utf-8")
+    if page == "index.html":
+        return Template(text).substitute(
+            title=html.escape(name),
+            tflite=quote(f"{name}.tflite"),
+            onnx=quote(onnx_name(name)),
+        )
+    if page == "README.md":
+        return Template(text).substitute(
+            name=name,
+            tflite=f"{name}.tflite",
+            json=f"{name}.json",
+            onnx=onnx_name(name),
+            licence=spec.licence,
+            height=spec.height,
+            width=spec.width,
+            fit=_FITS[spec.fit],
+            feed=_PRIOR.format(spec.height, spec.width) if spec.prior else "",
+            prior=", prior" if spec.prior else "",
+        )
+    return text
