@@ -7,7 +7,7 @@ INSTALL = install --quiet --quiet --disable-pip-version-check --constraint const
 
 FRAMES ?= 20000
 
-.PHONY: demo test lint check bench-pipeline bench-live soak networks zoo-table zoo-sheet gpu-train check-mediapipe check-browser clean help
+.PHONY: demo test lint check bench-pipeline bench-live soak networks zoo-table zoo-sheet gpu-train check-mediapipe check-browser bench-tables clean help
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -49,6 +49,10 @@ check-mediapipe: .venv-test/ready .venv-mediapipe/ready ## run the MediaPipe exp
 BROWSER_MODEL ?= livematte
 check-browser: .venv-test/ready ## run the browser export in Chromium: needs chromium, npm and its registry
 	.venv-test/bin/python benchmarks/check_browser.py out/browser --model "$(BROWSER_MODEL)"
+
+bench-tables: .venv-test/ready ## measure the tables of docs/benchmarks.md into it; DATA=folder of sets gives int8
+	.venv-test/bin/python benchmarks/bench_tables.py build out/bench $(if $(DATA),--calibration "$(DATA)/portraits")
+	.venv-test/bin/python benchmarks/bench_tables.py measure out/bench
 
 bench-pipeline: .venv-test/ready ## where the time of a 720p film goes, beside decoding and encoding alone
 	@test -f out/bench.mp4 || .venv-test/bin/python benchmarks/make_clip.py out/bench.mp4 --size 1280x720 --frames 150

@@ -177,7 +177,7 @@ def browse(folder: Path, chromium: str) -> Given:
     strangers = sorted({url for url in end["fetched"] if not url.startswith((address, "blob:"))})
     if strangers:
         sys.exit(f"{folder}: the page fetched {', '.join(strangers)}")
-    print(f"{folder}: {end['agent'].split()[-2]}, screenshot {screenshot}")
+    print(f"{folder}: {end['agent'].split()[-2]}, screenshot {folder.with_suffix('.png')}")
     if end["webgpu"] is None:
         print("  WebGPU: no adapter in this browser, not run")
     else:

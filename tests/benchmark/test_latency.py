@@ -67,7 +67,7 @@ class Recorded(Worker):
 
     def __init__(self, combination: Combination, log: list[str]) -> None:
         self.combination = combination
-        self.opened = Opened(combination.engine, 4, 4, "cpu", 3.0, 20.0)
+        self.opened = Opened(combination.engine, 4, 4, "int8", "cpu", 3.0, 20.0)
         self._log = log
         if combination.engine == "missing":
             raise ModelError("not installed")
@@ -122,6 +122,14 @@ def test_the_command_measures_in_children_and_skips_with_reasons(
     assert any("onnxruntime, bf16" in title for title in skipped)
     assert "| ratio |" in out
     assert report["machine"]["processor"] in out
+
+
+def test_the_table_tells_files_from_what_they_are_computed_in() -> None:
+    wanted = [Combination(Path("m.onnx"), "a"), Combination(Path("m.onnx"), "b", "bf16")]
+    report = measure(wanted, rounds=1, start=lambda c: Recorded(c, []))
+    lines = [line.split(" | ") for line in to_markdown(report).splitlines()]
+    told = {(cells[2], cells[3]) for cells in lines if len(cells) == 11}
+    assert told >= {("a (cpu)", "int8"), ("b (cpu)", "int8, in bf16")}
 
 
 def test_tables_and_json_of_nothing() -> None:

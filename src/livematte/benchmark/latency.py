@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from livematte.benchmark.combinations import Combination, Skip, turns
+from livematte.benchmark.combinations import AS_STORED, Combination, Skip, turns
 from livematte.benchmark.tables import markdown_table
 from livematte.benchmark.worker import Opened, Worker
 from livematte.errors import LivematteError
@@ -181,7 +181,7 @@ def to_markdown(report: LatencyReport) -> str:
                 opened.name,
                 f"{opened.width}×{opened.height}",
                 f"{combination.engine} ({opened.device})",
-                combination.precision,
+                _precision(latency),
                 str(combination.threads),
                 f"{latency.median_ms:.2f}",
                 f"{latency.p95_ms:.2f}",
@@ -197,6 +197,13 @@ def to_markdown(report: LatencyReport) -> str:
         skipped = [(skip.title, skip.reason) for skip in report.skips]
         lines += [*markdown_table(("skipped", "why"), skipped, left=2), ""]
     return "\n".join([*lines, _describe_machine(report)]) + "\n"
+
+
+def _precision(latency: Latency) -> str:
+    """The file's, and what it is computed in where that was asked for."""
+    asked = latency.combination.precision
+    stored = latency.opened.stored
+    return stored if asked == AS_STORED else f"{stored}, in {asked}"
 
 
 def _fastest(latencies: Sequence[Latency]) -> dict[str, float]:

@@ -30,6 +30,7 @@ class Opened:
     Attributes:
         name: the model's, from its spec.
         height, width: of its input.
+        stored: the precision of its weights, from its spec.
         device: where it truly runs.
         cold_ms: from nothing to the first matte: importing the runtime, reading the file, preparing
             it, one run.
@@ -39,6 +40,7 @@ class Opened:
     name: str
     height: int
     width: int
+    stored: str
     device: str
     cold_ms: float
     base_mb: float
@@ -161,6 +163,7 @@ def _open(combination: Combination) -> tuple[Any, dict[str, Any]]:
         "name": spec.name,
         "height": spec.height,
         "width": spec.width,
+        "stored": spec.precision,
         "device": engine.device,
     }
     return lambda: engine.run(image), facts
