@@ -13,10 +13,12 @@ with it) stands in cards/NAME.yaml:
 from __future__ import annotations
 
 import argparse
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import card
+import onnx
 import yaml
 
 from livematte import weights
@@ -26,7 +28,8 @@ from livematte.evaluation.files import MAIN_SCORES
 from livematte.evaluation.predictors import EnginePredictor
 from livematte.evaluation.result import EvaluationConfig, EvaluationResult
 from livematte.export.exporter import export_model
-from livematte.files import write_atomically
+from livematte.export.onnx import embed_spec
+from livematte.files import write_atomically, write_together
 from livematte.segmenter import load, person_found
 from livematte.spec import ModelSpec
 from livematte.training.checkpoint import load_trained, save_for_release
@@ -55,16 +58,14 @@ def main() -> None:
         training_data=f"{TRAINING_DATA}; {notes['start']}",
     )
     model = options.output / f"{options.name}.onnx"
-    export_model(trained.network, spec, model, precision=options.storage)
+    exported = export_model(trained.network, spec, model, precision=options.storage)
     results = {name: score(model, options.data / name) for name in SETS}
     found = {
         f"{data}_{name}": round(result.scores[name].value, 5)
         for data, result in results.items()
         for name in MAIN_SCORES
     }
-    compared = export_model(
-        trained.network, replace(spec, metrics=found), model, precision=options.storage
-    )
+    spec = write_scores(model, replace(exported.spec, metrics=found))
     if options.keep_checkpoint:
         save_for_release(options.checkpoint, model.with_suffix(".ckpt"), half=options.half)
     rooms = Backgrounds.open(options.data / "backgrounds", split="validation")
@@ -72,7 +73,7 @@ def main() -> None:
     text = "\n\n".join(
         (
             f"# Model card: {options.name}\n\n{notes['summary'].strip()}",
-            card.facts(trained, compared.spec, model, options.date),
+            card.facts(trained, spec, model, options.date),
             (CARDS / "data.md").read_text(encoding="utf-8").strip() + f" Start: {notes['start']}.",
             "## Training\n\n" + notes["training"].strip(),
             card.scores(results, options.name),
@@ -92,6 +93,17 @@ def main() -> None:
 def score(model: Path, data: Path) -> EvaluationResult:
     predictor = EnginePredictor(load(model, threads=1, device="cpu").engine)
     return evaluate(predictor, open_dataset(data, split="validation"), EvaluationConfig())
+
+
+def write_scores(path: Path, spec: ModelSpec) -> ModelSpec:
+    """Put the spec with the scores in the place of the one in the file and the one beside it."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    embed_spec(model, replace(spec, sha256=None))
+    content = model.SerializeToString()
+    spec = replace(spec, sha256=hashlib.sha256(content).hexdigest())
+    write_together({path: content, path.with_suffix(".json"): spec.to_json().encode()})
+    return spec
 
 
 def false_persons(model: Path, rooms: Backgrounds) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from livematte.networks.base import Network, NetworkOutput
 from livematte.training.batches import BatchMaker, TrainingBatch, seed_step
 from livematte.training.objective import compute_losses
 from livematte.training.recipe import LossConfig, Recipe
-from livematte.training.store import load_training
+from livematte.training.store import load_training, load_validation
 
 
 def draw(maker: BatchMaker, recipe: Recipe, seed: int, step: int, rank: int) -> TrainingBatch:
@@ -73,6 +73,17 @@ def test_reading_keeps_the_order_and_names_the_first_bad_file(
         (folder / "images" / f"{name}.png").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"03\.png"):
         load_training(folder, tiny.data)
+
+
+def test_names_of_sets_that_are_not_there_are_refused(composites: Path, tiny: Recipe) -> None:
+    drawn = replace(tiny.data, weights={"composites": 1.0, "composite": 1.0})
+    with pytest.raises(InputError, match=r"no set composite with .* there are composites"):
+        load_training(composites.parent, drawn)
+    validated = replace(tiny.data, validate=("composites", "portrait"))
+    with pytest.raises(InputError, match=r"no set portrait with .* there are composites"):
+        load_validation(composites.parent, validated, (64, 64))
+    with pytest.raises(InputError, match=r"data\.validate"):
+        load_validation(composites.parent, replace(tiny.data, cutouts=("composites",)), (64, 64))
 
 
 def test_pictures_get_another_background_as_often_as_asked(composites: Path, still: Recipe) -> None:

@@ -49,6 +49,7 @@ def test_overrides_reach_into_the_tree() -> None:
         ("stages=[]", "at least one stage"),
         ("seed=[1", "not YAML"),
         ("stages.foo=1", "no such place"),
+        ("data.weights={a: red}", "data: weights.a: 'red' is not"),
         ("stages.5={}", "no such place"),
         ("name.x=1", "no such place"),
         ("stages.0.freeze_encoder=true", "pretrained"),

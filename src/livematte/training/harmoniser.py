@@ -29,9 +29,9 @@ from livematte.files import write_atomically
 from livematte.networks.checkpoint import read_checkpoint, set_weights
 from livematte.networks.harmoniser import Harmoniser, apply_correction
 from livematte.training.batches import seed_step
+from livematte.training.configuration import parse_as
 from livematte.training.disturbing import draw_disturbance
 from livematte.training.harmoniser_recipe import HarmoniserRecipe
-from livematte.training.recipe import parse_as
 from livematte.training.store import PictureStore, Progress, load_training, load_validation
 
 __all__ = [
@@ -294,8 +294,8 @@ def train_harmoniser(
     if resume:
         run.resume(last)
     write_atomically(output / "recipe.yaml", recipe.to_yaml().encode())
-    training = load_training(data, recipe.data, progress=progress)
     validation = load_validation(data, recipe.data, (recipe.size, recipe.size))
+    training = load_training(data, recipe.data, progress=progress)
     late = False
     while run.step < recipe.steps and not late:
         losses = [run.advance(training) for _ in range(_block(run.step, recipe))]

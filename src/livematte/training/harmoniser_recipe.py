@@ -8,8 +8,9 @@ from pathlib import Path
 
 from livematte.data.augment import AugmentConfig
 from livematte.errors import UsageError
+from livematte.training.configuration import as_yaml, parse_as
 from livematte.training.disturbing import DisturbanceConfig
-from livematte.training.recipe import DataConfig, as_yaml, parse_as
+from livematte.training.recipe import DataConfig
 
 __all__ = ["HarmoniserRecipe", "load_harmoniser_recipe"]
 

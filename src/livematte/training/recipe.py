@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from livematte.data.augment import AugmentConfig
 from livematte.errors import UsageError
+from livematte.training.configuration import as_yaml, parse_as
 
 __all__ = [
     "DataConfig",
@@ -23,14 +19,10 @@ __all__ = [
     "Recipe",
     "ScheduleConfig",
     "Stage",
-    "as_yaml",
     "bundled_recipes",
     "load_recipe",
-    "parse_as",
     "parse_recipe",
 ]
-
-Kind = typing.TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -274,88 +266,3 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 def parse_recipe(text: str, place: str, overrides: Sequence[str] = ()) -> Recipe:
     """Make a recipe of YAML text; ``place`` names its source in errors."""
     return parse_as(Recipe, text, place, overrides)
-
-
-def as_yaml(config: Any) -> str:
-    """A dataclass as YAML that :func:`parse_as` reads back."""
-    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)
-
-
-def parse_as(kind: type[Kind], text: str, place: str, overrides: Sequence[str] = ()) -> Kind:
-    """Make a dataclass of YAML text; for the arguments see :func:`load_recipe`.
-
-    Raises:
-        UsageError: unknown key, or a value of the wrong type.
-    """
-    try:
-        raw = yaml.safe_load(text)
-        for override in overrides:
-            key, separator, value = override.partition("=")
-            if not separator:
-                raise UsageError(f"--set {override}: expected key=value")
-            _assign(raw, key.split("."), yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{place}: not YAML ({error})") from error
-    built: Kind = _build(kind, raw, place)
-    return built
-
-
-def _assign(tree: Any, keys: Sequence[str], value: Any) -> None:
-    *parents, last = keys
-    try:
-        for key in parents:
-            tree = tree[int(key)] if isinstance(tree, list) else tree.setdefault(key, {})
-        tree[int(last) if isinstance(tree, list) else last] = value
-    except (ValueError, IndexError, AttributeError, TypeError) as error:
-        raise UsageError(f"--set {'.'.join(keys)}: no such place in the recipe") from error
-
-
-def _build(kind: Any, value: Any, place: str) -> Any:
-    """Make ``kind`` (a dataclass or an annotation) of plain YAML data."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _build_dataclass(kind, value, place)
-    if origin is tuple and isinstance(value, list):
-        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
-        if len(kinds) == len(value):
-            parts = zip(kinds, value, strict=True)
-            return tuple(_build(k, v, f"{place}.{i}") for i, (k, v) in enumerate(parts))
-    elif origin is Literal and value in arguments:
-        return value
-    elif origin in (typing.Union, types.UnionType):
-        inner = next(a for a in arguments if a is not type(None))
-        return None if value is None else _build(inner, value, place)
-    elif isinstance(kind, type) and isinstance(value, bool) == (kind is bool):
-        if isinstance(value, kind):
-            return value
-        if kind is float and isinstance(value, int | str):
-            try:
-                return float(value)
-            except ValueError:
-                pass
-    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
-        return value
-    raise UsageError(f"{place}: {value!r} is not a {kind}")
-
-
-def _build_dataclass(kind: type[Any], value: Any, place: str) -> Any:
-    if not isinstance(value, dict):
-        raise UsageError(f"{place}: expected a mapping of {kind.__name__}'s fields")
-    hints = typing.get_type_hints(kind)
-    names = {f.name for f in dataclasses.fields(kind)}
-    unknown = sorted(set(value) - names)
-    if unknown:
-        raise UsageError(f"{place}: unknown key {unknown[0]}; one of {', '.join(sorted(names))}")
-    built = {name: _build(hints[name], item, f"{place}: {name}") for name, item in value.items()}
-    try:
-        return kind(**built)
-    except TypeError as error:
-        raise UsageError(f"{place}: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value

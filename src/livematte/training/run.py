@@ -235,8 +235,9 @@ def train(
     with _without_known_notes():
         trainer = _trainer(recipe, config, clock)
         pictures = pictures or PictureCache()
-        training = pictures.training(config.data, recipe.data, progress)
+        # The fewer pictures first: a name that is no set is told before the long reading.
         validation = pictures.validation(config.data, recipe.data, recipe.stages[-1].size)
+        training = pictures.training(config.data, recipe.data, progress)
         network = _create_network(recipe, training, resume=config.resume)
         teacher = load_network(Path(recipe.teacher)) if recipe.teacher else None
         module = MattingModule(network, recipe, training, validation, teacher)

@@ -90,6 +90,17 @@ def _open_sets(
         yield data.resolve().name, dataset
 
 
+def _check_sets(data: Path, asked: set[str], split: str) -> None:
+    """Refuse names of sets that are not there."""
+    names = [name for name, _ in _open_sets(data, split, lambda _: True)] if asked else []
+    missing = sorted(asked - set(names))
+    if missing:
+        raise InputError(
+            f"{data}: no set {', '.join(missing)} with a {split} split there, which the recipe "
+            f"asks for; there are {', '.join(names)} (--set data='{{}}' takes all alike)"
+        )
+
+
 def _upper_half(sample: Sample) -> Sample:
     """Crop a standing person to head and trunk, with some room around."""
     rows, columns = (np.flatnonzero((sample.alpha > 0.5).any(axis=axis)) for axis in (1, 0))
@@ -185,13 +196,8 @@ def load_training(
 
     parts = list(_open_sets(data, "train", wanted))
     names = tuple(name for name, _ in parts)
-    asked = {name for name, weight in config.weights.items() if weight > 0}
-    missing = sorted((asked | {*config.cutouts, *config.upper_body}) - set(names))
-    if missing:
-        raise InputError(
-            f"{data}: no set {', '.join(missing)} there, which the recipe asks for; there are "
-            f"{', '.join(names) or 'none'} (--set data='{{}}' draws from all alike)"
-        )
+    drawn = {name for name, weight in config.weights.items() if weight > 0}
+    _check_sets(data, drawn | {*config.cutouts, *config.upper_body}, "train")
     size = (config.stored_size, config.stored_size)
     images, alpha, ignore, aspect, hard, sets = _load(parts, size, config.upper_body, progress)
     counts = torch.bincount(sets, minlength=len(names)).float()
@@ -207,16 +213,23 @@ def load_training(
 
 
 def load_validation(data: Path, config: DataConfig, size: tuple[int, int]) -> PictureStore:
-    """Read the validation split, stretched to the network's input size as inference does."""
+    """Read the validation split, stretched to the network's input size as inference does.
+
+    Raises:
+        InputError: a folder, set or picture cannot be used.
+    """
 
     def wanted(name: str) -> bool:
         if config.validate:
             return name in config.validate
         return name not in config.cutouts
 
+    _check_sets(data, set(config.validate), "validation")
     parts = list(_open_sets(data, "validation", wanted))
     if not parts:
-        raise InputError(f"{data}: none of the validation sets {', '.join(config.validate)}")
+        raise InputError(
+            f"{data}: only sets for cut-outs, and none to validate on; name one (data.validate)"
+        )
     images, alpha, ignore, aspect, hard, sets = _load(parts, size, config.upper_body, None)
     none = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
     return PictureStore(
