@@ -107,12 +107,28 @@ def test_two_kinds_of_one_name_would_share_a_spec(
     assert open_engine(tmp_path / "model.onnx").spec.version == "2"
 
 
-def test_unwritable_place_is_an_output_error(
+def test_a_folder_of_another_model_of_the_name_is_left_alone(
     tmp_path: Path, small: Network, spec: ModelSpec
 ) -> None:
+    export_model(small, spec, tmp_path / "small.onnx")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(UsageError, match=r"small\.json is the spec of small\.onnx.*another folder"):
+        export_model(small, spec, tmp_path, target="browser")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    export_model(small, spec, tmp_path, target="deepstream")  # the same file's, replaced together
+    assert open_engine(tmp_path / "small.onnx").spec.name == "small"
+
+
+def test_unwritable_place_is_said_before_the_work(
+    tmp_path: Path, small: Network, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livematte.export.exporter.load_builder", lambda name: pytest.fail("work"))
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"model\.onnx: cannot be written"):
+    with pytest.raises(OutputError, match=r"model\.onnx: cannot be written.*file \(it is not a"):
         export_model(small, spec, tmp_path / "file" / "model.onnx")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(OutputError, match="write-protected"):
+        export_model(small, spec, tmp_path / "new" / "folder", target="deepstream")
 
 
 def test_requests_that_cannot_be(

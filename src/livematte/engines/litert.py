@@ -110,7 +110,9 @@ def open_interpreter(path: Path, model: bytes, threads: int | None) -> Any:
             _log.info("%s: runs without LiteRT's delegates, slower (%s)", path, failure)
         return interpreter
     assert failure is not None
-    raise ModelError(f"{path}: LiteRT cannot open it ({one_line(failure, 300)})") from failure
+    raise ModelError(
+        f"{path}: LiteRT cannot open it ({one_line(failure, 300)}); download or export it again"
+    ) from failure
 
 
 def _quantise(value: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[np.generic]:

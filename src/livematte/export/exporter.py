@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from livematte.engines import open_engine
-from livematte.errors import ModelError, UsageError
+from livematte.errors import ModelError, OutputError, UsageError
 from livematte.export.graph import MatteGraph, example_inputs
 from livematte.export.targets import (
     INTEGERS,
@@ -162,20 +163,32 @@ def _check_request(
         raise UsageError(f"{path}: a file of {target.title} ends in {target.suffix}")
     if target.folder and Path(spec.name).name != spec.name:
         raise UsageError(f"{spec.name!r} cannot be the name of a file: give another (--name)")
+    model = path / f"{spec.name}{target.suffix}" if target.folder else path
+    remedy = "another folder (-o)"
     if not target.folder:
-        _check_sidecar(path)
+        another = f"{path.stem}-{path.suffix[1:]}{path.suffix}"
+        remedy = f"another name (-o {another}) or another folder"
+    _check_sidecar(model, remedy)
+    _check_place(model)
 
 
-def _check_sidecar(path: Path) -> None:
+def _check_sidecar(model: Path, remedy: str) -> None:
     """Engines find a model's spec by its stem, so that two models cannot share one."""
-    beside = path.with_suffix(".json")
-    others = {target.suffix for target in TARGETS.values()} - {path.suffix}
-    for other in (path.with_suffix(suffix) for suffix in sorted(others)):
+    beside = model.with_name(f"{model.stem}.json")
+    others = {target.suffix for target in TARGETS.values()} - {model.suffix}
+    for other in (model.with_name(f"{model.stem}{suffix}") for suffix in sorted(others)):
         if beside.exists() and other.exists():
             raise UsageError(
-                f"{beside} is the spec of {other.name}, which needs it: choose another name "
-                f"(-o {path.stem}-{path.suffix[1:]}{path.suffix}) or another folder"
+                f"{beside} is the spec of {other.name}, which needs it: choose {remedy}"
             )
+
+
+def _check_place(model: Path) -> None:
+    """As far as can be told without writing anything."""
+    nearest = next(folder for folder in model.absolute().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        reason = "it is write-protected" if nearest.is_dir() else "it is not a folder"
+        raise OutputError(f"{model}: cannot be written to {nearest} ({reason}); choose another")
 
 
 def _check_quantisation(
