@@ -135,4 +135,4 @@ def test_the_table_tells_files_from_what_they_are_computed_in() -> None:
 def test_tables_and_json_of_nothing() -> None:
     report = measure([], rounds=1, warmup=0)
     assert to_dict(report)["latencies"] == []
-    assert "| model |" in to_markdown(report)
+    assert "| file |" in to_markdown(report)

@@ -178,7 +178,7 @@ def to_markdown(report: LatencyReport) -> str:
         opened, combination = latency.opened, latency.combination
         rows.append(
             (
-                opened.name,
+                combination.path.name,
                 f"{opened.width}×{opened.height}",
                 f"{combination.engine} ({opened.device})",
                 _precision(latency),
@@ -191,7 +191,7 @@ def to_markdown(report: LatencyReport) -> str:
                 f"{latency.peak_mb:.0f}",
             )
         )
-    header = "model|input|engine|precision|threads|median, ms|p95|min|ratio|cold start, ms|peak, MB"
+    header = "file|input|engine|precision|threads|median, ms|p95|min|ratio|cold start, ms|peak, MB"
     lines = [*markdown_table(header.split("|"), rows, left=4), ""]
     if report.skips:
         skipped = [(skip.title, skip.reason) for skip in report.skips]
