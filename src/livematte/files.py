@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -144,6 +145,6 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(
-            f"{path}: cannot be written ({reason}); check the folder and its permissions"
-        ) from error
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room" if full else "check the folder and its permissions"
+        raise OutputError(f"{path}: cannot be written ({reason}); {remedy}") from error

@@ -80,7 +80,9 @@ def shipped(
     """Two bundled models: the default and another, the default with a card."""
     for name in ("another", "livematte"):
         (tmp_path / f"{name}.onnx").write_bytes(red_model.read_bytes())
-        (tmp_path / f"{name}.json").write_bytes(red_model.with_suffix(".json").read_bytes())
+        entry = json.loads(red_model.with_suffix(".json").read_text("utf-8"))
+        entry["metrics"] = {"portraits_miou": 0.951} if name == "livematte" else {}
+        (tmp_path / f"{name}.json").write_text(json.dumps(entry), "utf-8")
     (tmp_path / "livematte.md").write_text("# A card\n\nKnown limits.", "utf-8")
     models = weights.bundled(tmp_path)
     monkeypatch.setattr("livematte.cli.models.bundled", lambda: models)
@@ -94,6 +96,7 @@ def test_models_list(run: Run, shipped: tuple[weights.BundledModel, ...]) -> Non
     first, second = out.splitlines()[1:3]
     assert first.startswith("livematte (default)")
     assert "MIT" in first
+    assert "95.1%" in first
     assert second.startswith("another")
     entries = json.loads(run("models", "list", "--json")[1])
     assert [entry["name"] for entry in entries] == ["livematte", "another"]

@@ -186,7 +186,7 @@ def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Path, "replace", full)
     code, _, err = run("image", "good.png", "-o", "out.png", "--model", "red.onnx")
     assert code == OutputError.exit_code
-    assert "out.png: cannot be written (No space left on device)" in err
+    assert "out.png: cannot be written (No space left on device); make room" in err
     assert not list(place.glob(".livematte*"))
 
 

@@ -18,6 +18,8 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="List and show the bundled models.")
 
+_SCORES = {"portraits_miou": "mean IoU", "portraits_boundary_f": "boundary F"}
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -29,16 +31,17 @@ def list_models(as_json: AsJson = False) -> None:
         entries = [{**_entry(model.spec), "name": model.name} for model in models]
         typer.echo(json.dumps(entries, indent=2))
         return
-    table = Table("name", "input", "MB", "scores", "licence", box=None, pad_edge=False)
+    table = Table("name", "input", "MB", *_SCORES.values(), "licence", box=None, pad_edge=False)
     for model in models:
         spec = model.spec
-        scores = ", ".join(f"{name} {value:.3g}" for name, value in spec.metrics.items())
+        scores = [f"{spec.metrics[name]:.1%}" if name in spec.metrics else "" for name in _SCORES]
         megabytes = f"{model.path.stat().st_size / 1e6:.1f}"
         mark = " (default)" if model.name == DEFAULT else ""
         size = f"{spec.height}×{spec.width}"
-        table.add_row(model.name + mark, size, megabytes, scores, spec.licence)
+        table.add_row(model.name + mark, size, megabytes, *scores, spec.licence)
     console = Console()
     console.print(table)
+    console.print("Scores are those on held-out portraits; `livematte models show NAME` says more.")
     console.print(
         f"Beside them: {HARMONISER.name}, which fits colours (`livematte models show "
         f"{HARMONISER.name}`).",
