@@ -1,16 +1,21 @@
 """Print what 8-bit integers cost and save: size, scores and time of each file, float and int8.
 
-    python benchmarks/quantization_table.py CHECKPOINT|NAME ... --calibration FOLDER --data DATASET
-        [--targets onnx,openvino,litert,edgetpu] [--limit N] [--rounds N] [-o FOLDER]
+    python benchmarks/quantization_table.py MODEL[=TUNED] ... --calibration FOLDER --data DATASET
+        [--targets onnx,openvino,litert,edgetpu] [--methods fp32,weight-only,dynamic,static,tuned]
+        [--limit N] [--rounds N] [-o FOLDER]
 
-Every network is exported to every target in fp32 and in each int8 method, the files are scored on
+MODEL is a checkpoint or a bundled model's name, TUNED the checkpoint of its quantisation-aware
+training. Every network is exported to every target in fp32 and in each int8 method (``tuned``: by
+the learnt ranges where the target takes them, by measured ones elsewhere), the files are scored on
 the dataset's validation part, and timed in turns on every engine that opens them (--rounds 0 leaves
-that out). Files are kept in --output; those that are there already are not built again.
+that out). Files and scores are kept in --output, and what is there is not done again: the same
+command on a quiet machine only takes the times.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,16 +30,35 @@ from livematte.engines import takes
 from livematte.errors import LivematteError
 from livematte.evaluation.evaluator import evaluate
 from livematte.evaluation.predictors import EnginePredictor
-from livematte.evaluation.result import EvaluationConfig, EvaluationResult
+from livematte.evaluation.result import EvaluationConfig
 from livematte.export.exporter import export_model
 from livematte.export.targets import TARGETS
-from livematte.quantization.calibration import CALIBRATION_COUNT, open_calibration
+from livematte.files import write_atomically
+from livematte.machine import machine_facts
+from livematte.quantization.calibration import (
+    CALIBRATION_COUNT,
+    open_calibration,
+)
 from livematte.quantization.methods import Quantisation
 from livematte.segmenter import load
 from livematte.training.checkpoint import load_trained
 
 ENGINES = ("onnxruntime", "openvino", "litert")
 FLOAT = "fp32"
+TUNED = "tuned"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network, and what quantisation-aware training made of it."""
+
+    source: str
+    tuned: Path | None
+
+    @property
+    def name(self) -> str:
+        checkpoint, shipped = locate(self.source)
+        return base_spec(load_trained(checkpoint)[0], shipped, None).name
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,13 @@ class Kind:
 
     target: str
     method: str
+
+    @property
+    def quantisation(self) -> str:
+        """The method that the exporter knows."""
+        if self.method != TUNED:
+            return self.method
+        return "learnt" if "learnt" in TARGETS[self.target].methods else "static"
 
     @property
     def engine(self) -> str:
@@ -56,7 +87,7 @@ class Row:
 
     kind: Kind
     path: Path
-    result: EvaluationResult | None
+    scores: dict[str, float] | None
     reason: str = ""
 
     @property
@@ -69,41 +100,72 @@ class Row:
 def main() -> None:
     options = parse()
     with tempfile.TemporaryDirectory() as scratch:
-        for model in options.models:
-            folder = (options.output or Path(scratch)) / Path(model).stem
+        for text in options.models:
+            source, _, tuned = text.partition("=")
+            model = Model(source, Path(tuned) if tuned else None)
+            folder = (options.output or Path(scratch)) / model.name
             rows = list(build_and_score(model, folder, options))
-            times = time_files([row.path for row in rows if row.result], options.rounds)
-            print(to_markdown(Path(model).stem, rows, times), flush=True)
+            times = time_files([row.path for row in rows if row.scores], options.rounds)
+            print(to_markdown(model.name, rows, times), flush=True)
+    if options.rounds:
+        facts = machine_facts(("onnxruntime", "openvino", "ai-edge-litert"))
+        versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+        print(f"{options.rounds} rounds in turns, one thread. {facts['processor']}, {versions}.")
 
 
-def build_and_score(model: str, folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+def build_and_score(model: Model, folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Each kind of file in its turn."""
-    data = open_dataset(options.data, split="validation")
+    for kind in kinds(model, options):
+        path = folder / f"{kind.target}-{kind.method}{TARGETS[kind.target].suffix}"
+        try:
+            if not path.exists():
+                build(model, kind, path, options)
+            yield Row(kind, path, score(kind, path, options))
+        except LivematteError as error:
+            yield Row(kind, path, None, str(error))
+
+
+def kinds(model: Model, options: argparse.Namespace) -> Iterator[Kind]:
+    """What is asked for and can be made."""
+    asked = options.methods.split(",")
     for target in options.targets.split(","):
-        floats = [FLOAT] if FLOAT in TARGETS[target].precisions else []
-        for method in (*floats, *(m for m in TARGETS[target].methods if m != "learnt")):
-            kind = Kind(target, method)
-            path = folder / f"{target}-{method}{TARGETS[target].suffix}"
-            try:
-                if not path.exists():
-                    build(model, kind, path, options)
-                engine = load(path, engine=kind.engine, device="cpu", threads=1).engine
-                config = EvaluationConfig(limit=options.limit)
-                yield Row(kind, path, evaluate(EnginePredictor(engine), data, config))
-            except LivematteError as error:
-                yield Row(kind, path, None, str(error))
+        methods = TARGETS[target].methods
+        possible = [*([FLOAT] if FLOAT in TARGETS[target].precisions else []), *methods]
+        if model.tuned:
+            possible.append(TUNED)
+        yield from (Kind(target, method) for method in possible if method in asked)
 
 
-def build(model: str, kind: Kind, path: Path, options: argparse.Namespace) -> None:
-    checkpoint, shipped = locate(model)
+def score(kind: Kind, path: Path, options: argparse.Namespace) -> dict[str, float]:
+    """Of a file, as it was scored on the same data before or now."""
+    engine = load(path, engine=kind.engine, device="cpu", threads=1).engine
+    key = f"{engine.spec.sha256} {options.data} {options.limit}"
+    kept = path.with_name(f"{path.name}.scores")  # engines take a .json for a spec
+    if kept.is_file():
+        found: dict[str, dict[str, float]] = json.loads(kept.read_text("utf-8"))
+        if key in found:
+            return found[key]
+    data = open_dataset(options.data, split="validation")
+    result = evaluate(EnginePredictor(engine), data, EvaluationConfig(limit=options.limit))
+    scores = {name: result.scores[name].value for name in ("miou", "boundary_f")}
+    scores["pictures"] = len(result.images)
+    write_atomically(kept, json.dumps({key: scores}).encode())
+    return scores
+
+
+def build(model: Model, kind: Kind, path: Path, options: argparse.Namespace) -> None:
+    checkpoint, shipped = locate(model.source)
     recipe, network = load_trained(checkpoint)
     spec = base_spec(recipe, shipped, None)
+    if kind.method == TUNED:
+        assert model.tuned is not None
+        _, network = load_trained(model.tuned)
     quantisation = None
     if kind.method != FLOAT:
         pictures = None
-        if kind.method == "static":
+        if kind.quantisation == "static":
             pictures = open_calibration(options.calibration, spec, count=options.count)
-        quantisation = Quantisation(kind.method, pictures)
+        quantisation = Quantisation(kind.quantisation, pictures)
     export_model(
         network,
         spec,
@@ -134,10 +196,10 @@ def to_markdown(name: str, rows: list[Row], times: dict[tuple[Path, str], float]
     sizes.setdefault("edgetpu", sizes.get("litert", 0.0))
     cells = []
     for row in rows:
-        if row.result is None:
+        if row.scores is None:
             print(f"{name}, {row.kind.target}, {row.kind.method}: {row.reason}")
             continue
-        scores = [100 * row.result.scores[key].value for key in ("miou", "boundary_f")]
+        scores = [100 * row.scores[key] for key in ("miou", "boundary_f")]
         whole = sizes.get(row.kind.target)
         cells.append((
             row.kind.target,
@@ -148,18 +210,19 @@ def to_markdown(name: str, rows: list[Row], times: dict[tuple[Path, str], float]
             *(f"{times[row.path, engine]:.1f}" if (row.path, engine) in times else ""
               for engine in ENGINES),
         ))  # fmt: skip
-    count = len(next(row.result.images for row in rows if row.result))
+    count = max(int(row.scores["pictures"]) for row in rows if row.scores)
     caption = f"{name}, {count} pictures; times in ms, median"
     return "\n".join([*markdown_table(header, cells, left=2), "", caption, ""])
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", metavar="CHECKPOINT|NAME")
+    parser.add_argument("models", nargs="+", metavar="MODEL[=TUNED]")
     parser.add_argument("--calibration", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=CALIBRATION_COUNT)
     parser.add_argument("--data", type=Path, required=True, metavar="DATASET")
     parser.add_argument("--targets", default="onnx,openvino,litert,edgetpu")
+    parser.add_argument("--methods", default=f"{FLOAT},weight-only,dynamic,static,{TUNED}")
     parser.add_argument("--limit", type=int, help="score only so many pictures")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER")
