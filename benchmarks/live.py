@@ -37,6 +37,7 @@ from livematte.data.cutouts import cut_out
 from livematte.data.datasets import Backgrounds, open_dataset
 from livematte.data.sample import Sample
 from livematte.evaluation.metrics import boundary_f, confusion, mad, mean_iou
+from livematte.machine import keep_freed_memory, threads_beside_others
 from livematte.video.composing import compose_over
 from livematte.video.container import ContainerSource
 from livematte.video.encoder import EncoderSink
@@ -51,6 +52,12 @@ RATE = 30
 SPEED = 2  # the camera's, by the film's: frames come at twice their rate
 PLAIN = Path(__file__).with_name("plain_loop.py")
 GREEN = (0, 177, 64)
+CAMERA = {
+    "preset": "medium",
+    "b": "6M",
+    "maxrate": "6M",
+    "bufsize": "6M",
+}  # as network cameras send
 # Into a file: there is no server to wait for.
 ENCODING = replace(STREAM, container="matroska", container_options={})
 
@@ -116,7 +123,7 @@ def make_film(path: Path, options: argparse.Namespace) -> Film:
     config = ClipConfig(frames=options.frames, size=(height, width), rate=RATE)
     truth = []
     with av.open(path, "w") as out:
-        stream = out.add_stream("libx264", rate=RATE, options={"preset": "medium", "crf": "16"})
+        stream = out.add_stream("libx264", rate=RATE, options=CAMERA)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number, sample in enumerate(samples(config, options)):
             picture = av.VideoFrame.from_ndarray(sample.image, format="rgb24")
@@ -153,7 +160,8 @@ def run_ours(film: Film, target: Path, options: argparse.Namespace) -> Report:
         clock=lambda: SPEED * time.perf_counter(),
     )
     sink = EncoderSink(target, ENCODING, source)
-    stream = livematte.load(options.model).stream()
+    keep_freed_memory()
+    stream = livematte.load(options.model, threads=threads_beside_others()).stream()
     return Pipeline(source, stream, compose_over(GREEN), sink, policy="newest").run()
 
 

@@ -11,6 +11,7 @@ import typer
 
 from livematte.cli import benchmarks
 from livematte.cli.backgrounds import parse_background
+from livematte.cli.filming import load_for_film
 from livematte.errors import UsageError
 from livematte.weights import DEFAULT_VIDEO
 
@@ -39,12 +40,14 @@ def pipeline(
     ] = DEFAULT_VIDEO,
     engine: Annotated[str, typer.Option(help="auto, or one of the engines.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of the engine; a quarter of the cores by default."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
     """Where the time of a video goes, and how near that is to decoding and encoding alone."""
     from livematte.benchmark.pipeline import bench_pipeline  # noqa: PLC0415
-    from livematte.segmenter import load  # noqa: PLC0415
     from livematte.video.composing import compose_over  # noqa: PLC0415
 
     behind = parse_background(background)
@@ -52,7 +55,7 @@ def pipeline(
         raise UsageError(f"--background {background}: give a colour or blur")
     result = bench_pipeline(
         film,
-        load(model, engine=engine, device=device, threads=threads),
+        load_for_film(model, engine=engine, device=device, threads=threads),
         lambda: compose_over(behind),
         rounds=rounds,
         seconds=None if duration is None else Fraction(duration).limit_denominator(1000),

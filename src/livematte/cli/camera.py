@@ -11,6 +11,7 @@ import typer
 
 from livematte.cli.console import show_log, shown
 from livematte.cli.film_options import parse_size
+from livematte.cli.filming import load_for_film
 from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
 from livematte.errors import UsageError
@@ -69,7 +70,10 @@ def command(
     ] = None,
     engine: Annotated[str, typer.Option(help="auto, or one of the engines.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of the engine; a quarter of the cores by default."),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say which engine, device and model run.")
     ] = False,
@@ -83,7 +87,6 @@ def command(
 
     Exit codes: 2 usage, 3 input, 4 model, 5 device, 6 output, 130 interrupted.
     """
-    from livematte.segmenter import load  # noqa: PLC0415
     from livematte.video.opening import SourceOptions, open_source  # noqa: PLC0415
     from livematte.window.backgrounds import colours, find_backgrounds  # noqa: PLC0415
     from livematte.window.screen import check_toolkit  # noqa: PLC0415
@@ -98,7 +101,7 @@ def command(
         timeout=timeout,
     )
     behind = colours() if backgrounds is None else find_backgrounds(backgrounds)
-    segmenter = load(model, engine=engine, device=device, threads=threads, spec=spec)
+    segmenter = load_for_film(model, engine=engine, device=device, threads=threads, spec=spec)
     with terminated_as_interrupted():
         opened = open_source(source, options)
         try:

@@ -24,15 +24,17 @@ from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
 from livematte.effects.registry import check_effects, makes_background
 from livematte.errors import LivematteError, UsageError
+from livematte.machine import keep_freed_memory, threads_beside_others
 
 if TYPE_CHECKING:
+    from livematte.segmenter import Segmenter
     from livematte.stream import MatteStream
     from livematte.video.composing import FrameComposer
     from livematte.video.frames import Source
     from livematte.video.opening import SourceOptions
     from livematte.video.report import Report
 
-__all__ = ["Cutter", "Film", "Request"]
+__all__ = ["Cutter", "Film", "Request", "load_for_film"]
 
 
 class Cutter(Protocol):
@@ -256,3 +258,19 @@ def _progress(total: int | None, *, visible: bool) -> Iterator[Callable[[int], N
             bar.update(task, completed=written, fps=fps)
 
         yield advance
+
+
+def load_for_film(
+    model: str, *, engine: str, device: str, threads: int | None, spec: Path | None = None
+) -> Segmenter:
+    """A segmenter for a process whose other threads decode, compose and encode.
+
+    Arguments and errors as for :func:`livematte.segmenter.load`; no ``threads``: a quarter of the
+    cores.
+    """
+    from livematte.segmenter import load  # noqa: PLC0415
+
+    keep_freed_memory()
+    if threads is None:
+        threads = threads_beside_others()
+    return load(model, engine=engine, device=device, threads=threads, spec=spec)

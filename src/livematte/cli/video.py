@@ -32,7 +32,7 @@ from livematte.cli.film_options import (
     Timeout,
     Verbose,
 )
-from livematte.cli.filming import Film, Request
+from livematte.cli.filming import Film, Request, load_for_film
 from livematte.errors import UsageError
 from livematte.weights import DEFAULT_VIDEO
 
@@ -69,7 +69,10 @@ def command(
     ] = None,
     engine: Annotated[str, typer.Option(help="auto, or one of the engines.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of the engine; a quarter of the cores by default."),
+    ] = None,
     region: Region = "auto",
     clean: Clean = "",
     steady: Annotated[
@@ -89,7 +92,7 @@ def command(
 
     Exit codes: 2 usage, 3 input, 4 model, 5 device, 6 output, 130 interrupted.
     """
-    from livematte.segmenter import Care, load  # noqa: PLC0415
+    from livematte.segmenter import Care  # noqa: PLC0415
 
     show_log(verbose=verbose, quiet=quiet)
     if not model:
@@ -118,7 +121,7 @@ def command(
             quiet=quiet,
         )
     )
-    segmenter = load(model, engine=engine, device=device, threads=threads, spec=spec)
+    segmenter = load_for_film(model, engine=engine, device=device, threads=threads, spec=spec)
     film.make(_ByModel(segmenter.taking(care), steady))
 
 

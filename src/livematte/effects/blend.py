@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from livematte.effects.checks import check_frame, check_share
 from livematte.errors import UsageError
-from livematte.refinement import estimate_foreground, thrice, tiles_with
+from livematte.refinement import Tiles, edge_colours, estimate_foreground, thrice, tiles_with
 
-__all__ = ["as_background", "blend", "cut_out", "lay_over", "on_nothing"]
+__all__ = ["as_background", "blend", "cut_out", "lay_over", "lay_person_over", "on_nothing"]
 
 Floats = NDArray[np.float32]
 
@@ -43,8 +43,24 @@ def blend(
     check_share(alpha, frame, "a matte")
     check_share(opacity, frame, "an opacity")
     behind = as_background(background, frame)
+    if opacity is None:
+        return lay_person_over(frame, alpha, behind, work_side=work_side)
     foreground = estimate_foreground(frame, alpha, work_side=work_side)
-    return lay_over(foreground, alpha if opacity is None else alpha * opacity, behind)
+    return lay_over(foreground, alpha * opacity, behind)
+
+
+def lay_person_over(
+    frame: NDArray[np.uint8], alpha: Floats, background: NDArray[np.uint8], *, work_side: int
+) -> NDArray[np.uint8]:
+    """:func:`lay_over` of the foreground that is estimated from a frame, in one pass over it.
+
+    Arguments as for :func:`blend`, checked by the caller; a background of the frame's shape.
+    """
+    result = background.copy()
+    cv2.copyTo(frame, (alpha >= 1).astype(np.uint8), result)
+    for tiles, colours in edge_colours(frame, alpha, work_side=work_side):
+        _mix(tiles, colours, alpha, background, result)
+    return result
 
 
 def lay_over(
@@ -64,12 +80,23 @@ def lay_over(
     cv2.copyTo(foreground, whole.astype(np.uint8), result)
     mixed = ((share > 0) & ~whole).astype(np.uint8)
     for tiles in tiles_with(mixed, *share.shape).parts():
-        back = tiles.gather(background).astype(np.float32)
-        over = tiles.gather(foreground) - back
-        over *= thrice(tiles.gather(share))
-        over += back + np.float32(0.5)
-        tiles.scatter(over.astype(np.uint8), result)
+        _mix(tiles, tiles.gather(foreground), share, background, result)
     return result
+
+
+def _mix(
+    tiles: Tiles,
+    colours: NDArray[np.uint8],
+    share: Floats,
+    background: NDArray[np.uint8],
+    result: NDArray[np.uint8],
+) -> None:
+    """Write ``share·colours + (1 - share)·background`` into the squares of ``result``."""
+    back = tiles.gather(background).astype(np.float32)
+    over = colours - back
+    over *= thrice(tiles.gather(share))
+    over += back + np.float32(0.5)
+    tiles.scatter(over.astype(np.uint8), result)
 
 
 def as_background(
@@ -83,7 +110,8 @@ def as_background(
     if isinstance(background, tuple):
         if len(background) != 3 or not all(0 <= part <= 255 for part in background):
             raise UsageError(f"a colour is three numbers in [0, 255], not {background}")
-        return np.broadcast_to(np.array(background, dtype=np.uint8), frame.shape)
+        row = np.tile(np.array(background, dtype=np.uint8), (frame.shape[1], 1))
+        return np.broadcast_to(row, frame.shape)  # whole rows: copied in long runs
     check_frame(background, "a background")
     if background.shape != frame.shape:
         raise UsageError(

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.effects.blend import as_background, lay_over, on_nothing
+from livematte.effects.blend import as_background, lay_over, lay_person_over, on_nothing
 from livematte.effects.blur import Blur
 from livematte.effects.bokeh import Bokeh
 from livematte.effects.checks import check_frame, check_share
@@ -243,6 +243,8 @@ class Chain:
         shot = Shot(frame, alpha, behind, opacity, time, cut, work_side)
         for effect in self.effects:
             shot = effect(shot)
+        if shot.background is not None and shot.foreground is None and opacity is None:
+            return lay_person_over(frame, shot.alpha, shot.background, work_side=work_side)
         share = shot.alpha if opacity is None else shot.alpha * opacity
         if shot.background is None:
             return on_nothing(shot.colours(), share)

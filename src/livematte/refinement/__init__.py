@@ -8,7 +8,7 @@ from livematte.refinement.cleanup import (
     open_matte,
     settle_doubt,
 )
-from livematte.refinement.foreground import estimate_foreground, thrice
+from livematte.refinement.foreground import edge_colours, estimate_foreground, thrice
 from livematte.refinement.guided import refine_matte
 from livematte.refinement.scaling import work_size
 from livematte.refinement.steadiness import Steadiness
@@ -19,6 +19,7 @@ __all__ = [
     "Steadiness",
     "Tiles",
     "close_matte",
+    "edge_colours",
     "estimate_foreground",
     "fill_holes",
     "largest_person",

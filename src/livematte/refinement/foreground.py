@@ -10,15 +10,17 @@ at the pixels that need it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from livematte.refinement.scaling import work_size
-from livematte.refinement.tiles import tiles_with
+from livematte.refinement.tiles import Tiles, tiles_with
 from livematte.transforms import shrink
 
-__all__ = ["estimate_foreground", "thrice"]
+__all__ = ["edge_colours", "estimate_foreground", "thrice"]
 
 Floats = NDArray[np.float32]
 
@@ -43,9 +45,22 @@ def estimate_foreground(
     """
     shown = (alpha > 0).astype(np.uint8)
     result = np.asarray(cv2.bitwise_and(image, image, mask=shown), dtype=np.uint8)
-    edge = shown & (alpha < 1)
+    for tiles, colours in edge_colours(image, alpha, work_side=work_side):
+        tiles.scatter(colours, result)
+    return result
+
+
+def edge_colours(
+    image: NDArray[np.uint8], alpha: Floats, *, work_side: int = _WORK_SIDE
+) -> Iterator[tuple[Tiles, NDArray[np.uint8]]]:
+    """What :func:`estimate_foreground` gives, in the squares alone where alpha is between 0 and 1.
+
+    Yields:
+        Lots of squares, and their colours: N × height × width × 3 uint8 RGB.
+    """
+    edge = ((alpha > 0) & (alpha < 1)).astype(np.uint8)
     if not edge.any():
-        return result
+        return
     height, width = alpha.shape
     rows, columns = work_size(height, width, work_side)
     small = shrink(image, rows, columns).astype(np.float32)
@@ -64,8 +79,7 @@ def estimate_foreground(
         # Pixels that are all person keep their own colour, those of the background have none.
         np.copyto(colours, content, where=shares >= 1)
         np.copyto(colours, 0, where=shares <= 0)
-        tiles.scatter(colours, result)
-    return result
+        yield tiles, colours
 
 
 def thrice(plane: Floats) -> Floats:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["Tiles", "tiles_with"]
 
 _SIDE = 16
-_MOST = 32_000 // _SIDE  # OpenCV's remapping takes so many rows
+_MOST = 128  # in a lot: what is computed on the way stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
