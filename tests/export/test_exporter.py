@@ -119,6 +119,16 @@ def test_a_folder_of_another_model_of_the_name_is_left_alone(
     assert open_engine(tmp_path / "small.onnx").spec.name == "small"
 
 
+def test_a_folder_with_files_of_its_own_is_left_alone(
+    tmp_path: Path, small: Network, spec: ModelSpec
+) -> None:
+    (tmp_path / "labels.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"its labels\.txt would be replaced.*another folder"):
+        export_model(small, spec, tmp_path, target="deepstream")
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.txt"]
+    assert (tmp_path / "labels.txt").read_text() == "mine"
+
+
 def test_unwritable_place_is_said_before_the_work(
     tmp_path: Path, small: Network, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,8 @@ def export_model(
     name = spec.name if kind.folder else path.stem
     built = build(Job(graph, spec, example, name, flat, quantisation))
     model = name + kind.suffix
+    if kind.folder:
+        _check_replaced(path, model, built.files)
     files, final = _with_sidecar(built.files, model, spec)
     for other in built.further:
         files, _ = _with_sidecar(files, other, replace(spec, layout="nchw"))
@@ -181,6 +183,16 @@ def _check_sidecar(model: Path, remedy: str) -> None:
             raise UsageError(
                 f"{beside} is the spec of {other.name}, which needs it: choose {remedy}"
             )
+
+
+def _check_replaced(folder: Path, model: str, files: Mapping[str, bytes]) -> None:
+    """An export replaces what it wrote before, not somebody's README."""
+    taken = [name for name in files if (folder / name).exists()]
+    if taken and not (folder / model).exists():
+        raise UsageError(
+            f"{folder}: its {', '.join(sorted(taken))} would be replaced, and without {model} "
+            "it is no earlier export: choose another folder (-o)"
+        )
 
 
 def _check_place(model: Path) -> None:
