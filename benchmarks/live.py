@@ -52,12 +52,8 @@ RATE = 30
 SPEED = 2  # the camera's, by the film's: frames come at twice their rate
 PLAIN = Path(__file__).with_name("plain_loop.py")
 GREEN = (0, 177, 64)
-CAMERA = {
-    "preset": "medium",
-    "b": "6M",
-    "maxrate": "6M",
-    "bufsize": "6M",
-}  # as network cameras send
+# As network cameras send.
+CAMERA = {"preset": "medium", "b": "6M", "maxrate": "6M", "bufsize": "6M"}
 # Into a file: there is no server to wait for.
 ENCODING = replace(STREAM, container="matroska", container_options={})
 
