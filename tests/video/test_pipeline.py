@@ -1,5 +1,6 @@
 """Order, pairs, policies, and every way in which a run can end."""
 
+import signal
 import threading
 import time
 import tracemalloc
@@ -199,6 +200,20 @@ def test_a_composer_with_a_bug_ends_the_run() -> None:
     with pytest.raises(ZeroDivisionError):
         pipeline(Frames(500), Recorder(), composer).run()
     assert closed == [True]
+
+
+def test_an_interrupt_waits_for_the_frame_that_is_being_written() -> None:
+    class Slow(Recorder):
+        def write(self, composed: Composed) -> None:
+            time.sleep(0.3)  # until nothing else runs
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.3)
+            super().write(composed)
+
+    sink = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline(Frames(1), sink).run()
+    assert (sink.end, len(sink.got)) == ("closed", 1)
 
 
 def test_an_interrupt_finishes_the_file() -> None:

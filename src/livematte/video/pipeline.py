@@ -77,21 +77,22 @@ class Pipeline:
             KeyboardInterrupt: after what was composed has been written.
         """
         start = time.perf_counter()
-        threads = [
-            threading.Thread(target=self._guard, args=stage, name=stage[0], daemon=True)
-            for stage in (
-                ("decode", self._decode, None, self._frames),
-                ("infer", self._segment, self._frames, self._mattes),
-                ("compose", self._compose, self._mattes, self._composed),
-                ("encode", self._encode, self._composed, None),
-            )
-        ]
-        for thread in threads:
-            thread.start()
-        interrupted = self._wait(threads[1:], progress)
+        stages = (
+            ("decode", self._decode, None, self._frames),
+            ("infer", self._segment, self._frames, self._mattes),
+            ("compose", self._compose, self._mattes, self._composed),
+            ("encode", self._encode, self._composed, None),
+        )
+        # Not Thread.join: until Python 3.13, one that Ctrl-C interrupts takes the thread for dead.
+        over = [threading.Event() for _ in stages]
+        for stage, ended in zip(stages, over, strict=True):
+            threading.Thread(
+                target=self._guard, args=(*stage, ended), name=stage[0], daemon=True
+            ).start()
+        interrupted = self._wait(over[1:], progress)
         seconds = time.perf_counter() - start
         self._source.close()
-        threads[0].join(_PATIENCE)
+        over[0].wait(_PATIENCE)
         self._finish()
         if interrupted is not None:
             raise interrupted
@@ -115,6 +116,7 @@ class Pipeline:
         work: Callable[[], None],
         before: Channel[_In] | None,
         after: Channel[_Out] | None,
+        ended: threading.Event,
     ) -> None:
         """Run a stage; whatever happens, its neighbours learn that it is over."""
         try:
@@ -126,6 +128,7 @@ class Pipeline:
                 before.close()
             if after is not None:
                 after.end()
+            ended.set()
 
     def _decode(self) -> None:
         frames = iter(self._source)
@@ -176,14 +179,14 @@ class Pipeline:
     # The end
 
     def _wait(
-        self, threads: list[threading.Thread], progress: Progress | None
+        self, over: list[threading.Event], progress: Progress | None
     ) -> KeyboardInterrupt | None:
         """Until every stage but decoding is over; an interrupt ends the source, a second all."""
         interrupted: KeyboardInterrupt | None = None
-        while any(thread.is_alive() for thread in threads):
+        while not all(ended.is_set() for ended in over):
             try:
-                for thread in threads:
-                    thread.join(_TICK)
+                for ended in over:
+                    ended.wait(_TICK)
                 if progress is not None:
                     progress(self._written)
             except KeyboardInterrupt as interrupt:
