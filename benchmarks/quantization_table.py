@@ -15,6 +15,7 @@ command on a quiet machine only takes the times.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -139,7 +140,8 @@ def kinds(model: Model, options: argparse.Namespace) -> Iterator[Kind]:
 def score(kind: Kind, path: Path, options: argparse.Namespace) -> dict[str, float]:
     """Of a file, as it was scored on the same data before or now."""
     engine = load(path, engine=kind.engine, device="cpu", threads=1).engine
-    key = f"{engine.spec.sha256} {options.data} {options.limit}"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    key = f"{digest} {options.data} {options.limit}"
     kept = path.with_name(f"{path.name}.scores")  # engines take a .json for a spec
     if kept.is_file():
         found: dict[str, dict[str, float]] = json.loads(kept.read_text("utf-8"))
