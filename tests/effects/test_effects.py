@@ -121,7 +121,8 @@ def test_the_frames_own_alpha_takes_no_part_in_its_colours(scene) -> None:
     assert np.abs(faint[..., 3] / 255 - 0.4 * alpha).max() < 0.003
     assert faint[~seen].max() == 0
     over = blend(frame, alpha, (0, 0, 0), opacity=opacity)
-    assert np.abs(over - 0.4 * blend(frame, alpha, (0, 0, 0)).astype(float)).max() <= 1
+    # Shares are counted in 128ths: each of the two is off by one at most.
+    assert np.abs(over - 0.4 * blend(frame, alpha, (0, 0, 0)).astype(float)).max() < 2
 
 
 def test_what_is_transparent_takes_no_part_in_the_blurred_room(scene) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from livematte.effects.checks import check_frame, check_share
 from livematte.errors import UsageError
-from livematte.refinement import Tiles, edge_colours, estimate_foreground, thrice, tiles_with
+from livematte.refinement import Tiles, edge_colours, estimate_foreground, in_128ths, tiles_with
 
 __all__ = ["as_background", "blend", "cut_out", "lay_over", "lay_person_over", "on_nothing"]
 
@@ -57,9 +57,9 @@ def lay_person_over(
     Arguments as for :func:`blend`, checked by the caller; a background of the frame's shape.
     """
     result = background.copy()
-    cv2.copyTo(frame, (alpha >= 1).astype(np.uint8), result)
-    for tiles, colours in edge_colours(frame, alpha, work_side=work_side):
-        _mix(tiles, colours, alpha, background, result)
+    cv2.copyTo(frame, (alpha >= 1).view(np.uint8), result)
+    for tiles, colours, shares in edge_colours(frame, alpha, work_side=work_side):
+        _mix(tiles, colours, shares, background, result)
     return result
 
 
@@ -80,22 +80,25 @@ def lay_over(
     cv2.copyTo(foreground, whole.astype(np.uint8), result)
     mixed = ((share > 0) & ~whole).astype(np.uint8)
     for tiles in tiles_with(mixed, *share.shape).parts():
-        _mix(tiles, tiles.gather(foreground), share, background, result)
+        colours = tiles.gather(foreground).astype(np.int16)
+        _mix(tiles, colours, in_128ths(tiles.gather(share)), background, result)
     return result
 
 
 def _mix(
     tiles: Tiles,
-    colours: NDArray[np.uint8],
-    share: Floats,
+    colours: NDArray[np.int16],
+    shares: NDArray[np.int16],
     background: NDArray[np.uint8],
     result: NDArray[np.uint8],
 ) -> None:
     """Write ``share·colours + (1 - share)·background`` into the squares of ``result``."""
-    back = tiles.gather(background).astype(np.float32)
+    back = tiles.gather(background).astype(np.int16)
     over = colours - back
-    over *= thrice(tiles.gather(share))
-    over += back + np.float32(0.5)
+    over *= shares
+    over += 64
+    over >>= 7
+    over += back
     tiles.scatter(over.astype(np.uint8), result)
 
 

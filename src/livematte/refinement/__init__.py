@@ -8,7 +8,7 @@ from livematte.refinement.cleanup import (
     open_matte,
     settle_doubt,
 )
-from livematte.refinement.foreground import edge_colours, estimate_foreground, thrice
+from livematte.refinement.foreground import edge_colours, estimate_foreground, in_128ths
 from livematte.refinement.guided import refine_matte
 from livematte.refinement.scaling import work_size
 from livematte.refinement.steadiness import Steadiness
@@ -22,11 +22,11 @@ __all__ = [
     "edge_colours",
     "estimate_foreground",
     "fill_holes",
+    "in_128ths",
     "largest_person",
     "open_matte",
     "refine_matte",
     "settle_doubt",
-    "thrice",
     "tiles_with",
     "work_size",
 ]

@@ -58,13 +58,13 @@ def refine_matte(matte: Floats, image: NDArray[np.uint8], *, work_side: int = _W
     if decided.min() == decided.max():
         return np.full((height, width), decided.flat[0], dtype=np.float32)
     rows, columns = work_size(height, width, work_side)
-    guide = _centred(shrink(image, rows, columns))
+    small = shrink(image, rows, columns)
     target = resize(decided, rows, columns)
     radii = (
         max(round(_RADIUS * rows / matte.shape[0]), 1),
         max(round(_RADIUS * columns / matte.shape[1]), 1),
     )
-    return _apply(_coefficients(guide, target, radii), guide, image)
+    return _apply(_for_bytes(_coefficients(_centred(small), target, radii)), small, image)
 
 
 def _centred(image: NDArray[np.generic]) -> Floats:
@@ -107,32 +107,38 @@ def _coefficients(guide: Floats, target: Floats, radii: tuple[int, int]) -> Floa
     return _box(np.dstack([ar, ag, ab, offset]), smooth)
 
 
-def _apply(coefficients: Floats, guide: Floats, image: NDArray[np.uint8]) -> Floats:
+def _for_bytes(coefficients: Floats) -> Floats:
+    """The same for colours in [0, 255], with what eight bits cannot tell from 0 and 1 beyond them.
+
+    ``(a · (colour / 255 - ½) + b - step / 2) / (1 - step)`` as one product with (colour, 255).
+    """
+    to_bytes = np.zeros((4, 5))
+    to_bytes[range(4), range(4)] = 1 / 255
+    to_bytes[3, :3] = -0.5 / 255  # the centre of the colours
+    to_bytes[3, 4] = -_STEP / 510
+    stretched = to_bytes / (1 - _STEP)
+    return np.asarray(cv2.transform(coefficients, stretched), dtype=np.float32)
+
+
+def _apply(coefficients: Floats, small: NDArray[np.uint8], image: NDArray[np.uint8]) -> Floats:
     """``a · colour + b`` at full size, where it is neither 0 nor 1 at the small size."""
     height, width = image.shape[:2]
-    small = _decided(_evaluated(coefficients, guide))
+    guess = _evaluated(coefficients, small)
     around = np.ones((3, 3), np.uint8)
-    edge = (cv2.dilate(small, around) > 0) & (cv2.erode(small, around) < 1)
-    sure = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+    edge = (cv2.dilate(guess, around) > 0) & (cv2.erode(guess, around) < 1)
+    sure = cv2.resize(guess, (width, height), interpolation=cv2.INTER_NEAREST)
     alpha = np.asarray(sure, dtype=np.float32)
-    for tiles in tiles_with(edge.astype(np.uint8), height, width).parts():
-        colours = _centred(tiles.gather(image))
-        tiles.scatter(_decided(_evaluated(tiles.sample(coefficients), colours)), alpha)
+    for tiles in tiles_with(edge.view(np.uint8), height, width).parts():
+        tiles.scatter(_evaluated(tiles.sample(coefficients), tiles.gather(image)), alpha)
     return alpha
 
 
-def _evaluated(coefficients: Floats, colours: Floats) -> Floats:
-    """``a · colour + b`` of ...×4 coefficients and ...×3 colours."""
+def _evaluated(coefficients: Floats, colours: NDArray[np.uint8]) -> Floats:
+    """``a · colour + b``, clipped to [0, 1], of ...×4 coefficients and ...×3 colours."""
     shape = colours.shape[:-1]
     flat = (-1, shape[-1])
-    # With a fourth colour of 1 all is one product over memory in its order, and one sum.
-    with_one = cv2.cvtColor(colours.reshape(*flat, 3), cv2.COLOR_RGB2RGBA)
-    terms = cv2.multiply(coefficients.reshape(*flat, 4), with_one)
+    # With a fourth colour of 255 all is one product over memory in its order, and one sum.
+    with_one = cv2.cvtColor(colours.reshape(*flat, 3), cv2.COLOR_RGB2RGBA).astype(np.float32)
+    terms = cv2.multiply(coefficients.reshape(*flat, 4), with_one, dst=with_one)
     total = cv2.transform(terms, np.ones((1, 4), np.float32))
-    return np.asarray(total, dtype=np.float32).reshape(shape)
-
-
-def _decided(alpha: Floats) -> Floats:
-    """What eight bits cannot tell from 0 and 1 is 0 and 1."""
-    stretched = (alpha - _STEP / 2) / (1 - _STEP)
-    return np.asarray(np.clip(stretched, 0, 1), dtype=np.float32)
+    return np.asarray(np.clip(total, 0, 1, out=total), dtype=np.float32).reshape(shape)

@@ -79,8 +79,13 @@ class Tiles:
         flat = (len(self) * self.height, self.width)
         y = np.broadcast_to(y[:, :, None], shape).reshape(flat)
         x = np.broadcast_to(x[:, None, :], shape).reshape(flat)
+        colours = small.ndim == 3 and small.shape[2] == 3
+        if colours:  # OpenCV takes half the time for four channels
+            small = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2RGBA))
         taken = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(taken).reshape(*shape, *small.shape[2:])
+        if colours:
+            taken = cv2.cvtColor(taken, cv2.COLOR_RGBA2RGB)
+        return np.asarray(taken).reshape(*shape, *taken.shape[2:])
 
     def _windows(self, picture: NDArray[Any], *, writeable: bool = False) -> NDArray[Any]:
         """A view: [top, left] is the square that begins there."""
