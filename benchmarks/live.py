@@ -37,6 +37,7 @@ from livematte.data.cutouts import cut_out
 from livematte.data.datasets import Backgrounds, open_dataset
 from livematte.data.sample import Sample
 from livematte.evaluation.metrics import boundary_f, confusion, mad, mean_iou
+from livematte.evaluation.temporal import dtssd
 from livematte.machine import keep_freed_memory, threads_beside_others
 from livematte.video.composing import compose_over
 from livematte.video.container import ContainerSource
@@ -56,6 +57,7 @@ GREEN = (0, 177, 64)
 CAMERA = {"preset": "medium", "b": "6M", "maxrate": "6M", "bufsize": "6M"}
 # Into a file: there is no server to wait for.
 ENCODING = replace(STREAM, container="matroska", container_options={})
+MEASURES = "mIoU % | boundary F % | MAD ×1000 | dtSSD ×100"
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ def main() -> None:
             f"livematte, {options.model}": statistics.median(o.fps for o in ours),
             "plain loop, MediaPipe selfie": statistics.median(plain),
         }
-        scores: list[str] = ["| not compared "] * 2
+        scores: list[str] = ["| not compared | | | "] * 2
         if options.people is not None:
             mattes = (our_mattes(film, options), plain_mattes(film, folder, options))
-            scores = [row(film.truth, those) for those in mattes]
-    print(f"| {options.size}, live | frames per second | mIoU % | boundary F % | MAD ×1000 |")
-    print("|---|--:|--:|--:|--:|")
+            scores = [row(film.truth, np.stack(list(m)), options.frames) for m in mattes]
+    print(f"| {options.size}, live | frames per second | {MEASURES} |")
+    print("|---|--:|--:|--:|--:|--:|")
     for (name, fps), score in zip(shown.items(), scores, strict=True):
         print(f"| {name} | {fps:.1f} {score}|")
     age = statistics.median(o.age.p50 for o in ours)
@@ -186,15 +188,18 @@ def plain(options: argparse.Namespace, film: Film, *words: str) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def row(truth: NDArray[np.uint8], mattes: Iterator[NDArray[np.uint8]]) -> str:
-    """Means over the frames."""
-    scores = []
-    for right, matte in zip(truth, mattes, strict=True):
-        t, m = (np.float32(x) / np.float32(255) for x in (right, matte))
-        counts = confusion(m, t)
-        scores.append((100 * mean_iou(counts), 100 * boundary_f(m, t), 1000 * mad(m, t)))
+def row(truth: NDArray[np.uint8], mattes: NDArray[np.uint8], clip: int) -> str:
+    """Means over the frames, of clips of so many."""
+    scores, unsteady = [], []
+    for first in range(0, len(truth), clip):
+        t, m = (x[first : first + clip] / np.float32(255) for x in (truth, mattes))
+        pairs = zip(m[1:], t[1:], m, t, strict=False)
+        unsteady += [100 * dtssd(*pair) for pair in pairs]
+        for right, matte in zip(t, m, strict=True):
+            iou, edge = mean_iou(confusion(matte, right)), boundary_f(matte, right)
+            scores.append((100 * iou, 100 * edge, 1000 * mad(matte, right)))
     iou, edge, error = np.nanmean(scores, axis=0)
-    return f"| {iou:.2f} | {edge:.1f} | {error:.1f} "
+    return f"| {iou:.2f} | {edge:.1f} | {error:.1f} | {np.mean(unsteady):.2f} "
 
 
 if __name__ == "__main__":
