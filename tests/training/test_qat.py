@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -25,8 +27,9 @@ from livematte.training.qat import QatConfig, train_aware
 from livematte.training.recipe import Recipe
 
 SIZE = (64, 64)
-# What the file must share with the rounded torch network. SINet averages neighbours at every turn,
-# and half a step rounds this way in torch and that way in ONNX Runtime.
+# What the file must share with the rounded torch network. Where one value rounds the other way,
+# which the last bit of a float decides, SINet's layers amplify that: with its features nudged by a
+# millionth torch strays from itself as far as the file does from torch. It is held to that.
 LEAST_IOU = {"livematte": 0.98, "mobilenetv3-transition": 0.98, "portraitnet": 0.98, "sinet": 0.95}
 
 Run = Callable[..., tuple[int, str, str]]
@@ -86,26 +89,53 @@ def test_a_step_learns_and_the_file_agrees_with_the_rounded_network(
     changed = [key for key, value in rounding.named_parameters() if not value.equal(before[key])]
     assert len(changed) > 0.9 * len(before)
 
-    path = tmp_path / f"{name}.onnx"
+    path = export(rounding.eval(), tmp_path / f"{name}.onnx", "onnx")
+    with torch.no_grad():
+        rounded = torch.sigmoid(rounding(image[:1]).mask)[0, 0].numpy()
+    picture = image[0].permute(1, 2, 0).numpy()
+    answer = open_engine(path, threads=1).run(picture)
+    assert 0 < (rounded > 0.5).mean() < 1
+    assert iou(answer, rounded) >= LEAST_IOU[name]
+    if name == "sinet":
+        strays = [np.abs(nudged(rounding, image[:1], by) - rounded).mean() for by in (1e-6, 1e-5)]
+        assert np.abs(answer - rounded).mean() <= 1.5 * max(strays)
+    if name == "livematte":
+        operators = _run_operators(path)
+        assert operators.count("QLinearConv") > 70
+        assert "Conv" not in operators
+        other = open_engine(export(rounding, tmp_path / "ov" / f"{name}.xml", "openvino"))
+        assert iou(other.run(picture), rounded) >= LEAST_IOU[name]
+
+
+def export(network: QuantisedNetwork, path: Path, target: str) -> Path:
+    """By the learnt ranges."""
+    path.parent.mkdir(exist_ok=True)
     report = export_model(
-        rounding.eval(),
-        ModelSpec(name, *SIZE),
+        network,
+        ModelSpec(path.stem, *SIZE),
         path,
+        target=target,
         precision="int8",
         quantisation=Quantisation("learnt"),
         tolerance=1.0,
     )
     assert report.spec.precision == "int8"
+    return report.path
+
+
+def iou(first: np.ndarray, second: np.ndarray) -> float:
+    one, other = first > 0.5, second > 0.5
+    return float((one & other).sum() / (one | other).sum())
+
+
+def nudged(network: QuantisedNetwork, image: torch.Tensor, share: float) -> np.ndarray:
+    """The matte where all features that are rounded were larger by a share of themselves."""
+    twin = copy.deepcopy(network)
+    for module in twin.modules():
+        if isinstance(module, FeatureRounding):
+            module.register_forward_pre_hook(lambda _, given: (given[0] * (1 + share),))
     with torch.no_grad():
-        rounded = torch.sigmoid(rounding(image[:1]).mask)[0, 0].numpy()
-    answer = open_engine(path, threads=1).run(image[0].permute(1, 2, 0).numpy())
-    a, b = answer > 0.5, rounded > 0.5
-    assert 0 < b.mean() < 1
-    assert (a & b).sum() >= LEAST_IOU[name] * (a | b).sum()
-    if name == "livematte":
-        operators = _run_operators(path)
-        assert operators.count("QLinearConv") > 70
-        assert "Conv" not in operators
+        return torch.sigmoid(twin(image).mask)[0, 0].numpy()
 
 
 def _run_operators(path: Path) -> list[str]:
