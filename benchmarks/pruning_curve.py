@@ -74,7 +74,7 @@ def make_point(ratio: float, checkpoint: Path, options: argparse.Namespace) -> P
     network, size = export(checkpoint, ratio, file)
     scores, pictures = score(file, options)
     before = None
-    if start is not None:
+    if start is not None and checkpoint != start:
         with tempfile.TemporaryDirectory() as scratch:
             untuned = Path(scratch) / "model.onnx"
             export(start, ratio, untuned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,3 +128,36 @@ def test_a_folder_with_a_run_is_left_alone(run: Run, checkpoint: Path, tmp_path:
     code, _, said = run("prune", checkpoint, "--ratio", "0.3", "-o", tmp_path)
     assert code == 2
     assert "holds a run already" in said
+
+
+def test_the_curve_is_timed_again_without_training(
+    checkpoint: Path,
+    discs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "pruning_curve.py"
+    asked = [checkpoint, "--data", discs, "-o", tmp_path, "--ratio", "0.4", "--epochs", "1"]
+    asked += ["--set", "stages.0.batch_size=2", "--engine", "onnxruntime"]
+
+    def curve(rounds: int) -> list[list[str]]:
+        arguments = (script, *asked, "--rounds", rounds)
+        monkeypatch.setattr("sys.argv", [str(part) for part in arguments])
+        runpy.run_path(str(script), run_name="__main__")
+        rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+        return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+    full, pruned = curve(rounds=0)
+    assert [full[0], pruned[0]] == ["0", "0.4"]
+    assert float(pruned[2]) <= 0.6 * float(full[2])
+    assert float(pruned[3]) < float(full[3])
+    assert pruned[5]  # the score before tuning
+    assert not full[-1]
+    assert not pruned[-1]
+    assert (tmp_path / "curve.png").is_file()
+
+    monkeypatch.setattr("livematte.pruning.run.train", None)
+    again = curve(rounds=2)
+    assert [row[:-1] for row in again] == [full[:-1], pruned[:-1]]
+    assert all(float(row[-1].split("/")[0]) > 0 for row in again)
