@@ -38,7 +38,7 @@ from livematte.data.datasets import Backgrounds, open_dataset
 from livematte.data.sample import Sample
 from livematte.evaluation.metrics import boundary_f, confusion, mad, mean_iou
 from livematte.evaluation.temporal import dtssd
-from livematte.machine import keep_freed_memory, threads_beside_others
+from livematte.machine import prepare_for_film, threads_beside_others
 from livematte.video.composing import compose_over
 from livematte.video.container import ContainerSource
 from livematte.video.encoder import EncoderSink
@@ -158,7 +158,7 @@ def run_ours(film: Film, target: Path, options: argparse.Namespace) -> Report:
         clock=lambda: SPEED * time.perf_counter(),
     )
     sink = EncoderSink(target, ENCODING, source)
-    keep_freed_memory()
+    prepare_for_film()
     stream = livematte.load(options.model, threads=threads_beside_others()).stream()
     return Pipeline(source, stream, compose_over(GREEN), sink, policy="newest").run()
 

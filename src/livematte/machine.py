@@ -1,4 +1,4 @@
-"""What a measurement was taken on."""
+"""The machine: what a measurement was taken on, and how the stages of a film share it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 __all__ = [
     "keep_freed_memory",
     "machine_facts",
     "peak_memory",
+    "prepare_for_film",
     "processor_name",
     "threads_beside_others",
 ]
@@ -88,6 +91,16 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK) and mallopt(_TRIM_THRESHOLD, _KEPT))
+
+
+def prepare_for_film() -> None:
+    """Settings of a process whose threads decode, segment, compose and encode at the same time.
+
+    Freed memory is kept, and OpenCV splits no call over more than :func:`threads_beside_others`.
+    For programs, not libraries.
+    """
+    keep_freed_memory()
+    cv2.setNumThreads(threads_beside_others())
 
 
 def threads_beside_others() -> int:

@@ -31,7 +31,7 @@ from livematte.cli.film_options import (
     Verbose,
 )
 from livematte.cli.filming import Film, Request
-from livematte.machine import keep_freed_memory
+from livematte.machine import prepare_for_film
 
 if TYPE_CHECKING:
     from livematte.subtraction import Subtraction, SubtractionStream
@@ -106,7 +106,7 @@ def command(
             quiet=quiet,
         )
     )
-    keep_freed_memory()
+    prepare_for_film()
     report = film.make(_ByRoom(Subtraction(method, learn, threshold), source))
     if report.frames <= learn and not quiet:
         complain(f"{source}: has no more frames than are learned: give --learn less than {learn}")

@@ -24,7 +24,7 @@ from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
 from livematte.effects.registry import check_effects, makes_background
 from livematte.errors import LivematteError, UsageError
-from livematte.machine import keep_freed_memory, threads_beside_others
+from livematte.machine import prepare_for_film, threads_beside_others
 
 if TYPE_CHECKING:
     from livematte.segmenter import Segmenter
@@ -270,7 +270,7 @@ def load_for_film(
     """
     from livematte.segmenter import load  # noqa: PLC0415
 
-    keep_freed_memory()
+    prepare_for_film()
     if threads is None:
         threads = threads_beside_others()
     return load(model, engine=engine, device=device, threads=threads, spec=spec)
