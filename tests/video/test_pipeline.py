@@ -211,8 +211,13 @@ def test_an_interrupt_waits_for_the_frame_that_is_being_written() -> None:
             super().write(composed)
 
     sink = Slow()
-    with pytest.raises(KeyboardInterrupt):
-        pipeline(Frames(1), sink).run()
+    # Where the tests run in the background, a shell has had Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pipeline(Frames(1), sink).run()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (sink.end, len(sink.got)) == ("closed", 1)
 
 
