@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +88,27 @@ def test_static_graphs_convolve_integers_between_floats(tmp_path: Path) -> None:
     assert [value.name for value in model.graph.output] == ["alpha"]
     kinds = Counter(node.op_type for node in run_as_optimised(model, tmp_path).node)
     assert kinds["QLinearConv"] == 2
+
+
+def test_openvino_runs_the_norms_that_no_convolution_takes_in(
+    encoded: Callable[..., bytes], tmp_path: Path
+) -> None:
+    """It crashed in SINet's, so it runs in a process of its own."""
+    photo, small = tmp_path / "pictures" / "photo.png", tmp_path / "small.onnx"
+    photo.parent.mkdir()
+    photo.write_bytes(encoded())
+    # ranges of one picture are poor ones, and the mattes no matter here
+    made = ("quantize", "sinet", "--calibration", photo.parent, "--tolerance", "1", "-o", small)
+    used = ("image", photo, "--model", small, "--engine", "openvino", "-o", tmp_path / "cut.png")
+    for words in (made, used):
+        run = subprocess.run(
+            [sys.executable, "-m", "livematte", *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+    assert (tmp_path / "cut.png").is_file()
 
 
 def test_what_the_quantiser_cannot_take_is_a_model_error() -> None:

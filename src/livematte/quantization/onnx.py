@@ -130,13 +130,16 @@ def _quantise_dynamic(model: onnx.ModelProto, place: Path) -> None:
 def _left_in_floats(model: onnx.ModelProto) -> list[str]:
     """All up to the first convolutions, which see fine colours, and all from the last one on.
 
-    They hold few weights, and on x86 they are as fast in floats.
+    They hold few weights, and on x86 they are as fast in floats. So do batch norms that no
+    convolution took in (SINet's): no runtime has integers for them, and OpenVINO 2026.4 crashes
+    in a PReLU between rounded features that follows one.
     """
     names = [node.name for node in model.graph.node]
+    norms = [n.name for n in model.graph.node if n.op_type == "BatchNormalization"]
     convolutions = [i for i, node in enumerate(model.graph.node) if "Conv" in node.op_type]
     if len(convolutions) <= _STEM + 1:
-        return []
-    return names[: convolutions[_STEM - 1] + 1] + names[convolutions[-1] :]
+        return norms
+    return names[: convolutions[_STEM - 1] + 1] + norms + names[convolutions[-1] :]
 
 
 def _shortened(model: onnx.ModelProto) -> onnx.ModelProto:
