@@ -159,7 +159,7 @@ def run_ours(film: Film, target: Path, options: argparse.Namespace) -> Report:
     )
     sink = EncoderSink(target, ENCODING, source)
     prepare_for_film()
-    stream = livematte.load(options.model, threads=threads_beside_others()).stream()
+    stream = livematte.load(options.model, threads=threads_beside_others()).stream(live=True)
     return Pipeline(source, stream, compose_over(GREEN), sink, policy="newest").run()
 
 
@@ -170,7 +170,7 @@ def run_plain(film: Film, target: Path, options: argparse.Namespace) -> float:
 
 
 def our_mattes(film: Film, options: argparse.Namespace) -> Iterator[NDArray[np.uint8]]:
-    stream = livematte.load(options.model).stream()
+    stream = livematte.load(options.model).stream(live=True)
     for frame in ContainerSource(Opening(film.path, "film")):
         yield np.rint(stream.segment(frame.image)[::2, ::2] * 255).astype(np.uint8)
 

@@ -1,7 +1,7 @@
 """Make a trained network a bundled model: model file, spec, checkpoint and card.
 
     python benchmarks/release.py CHECKPOINT --name NAME --data DATA [--size HEIGHTxWIDTH]
-        [--storage fp32|fp16|int8]
+        [--storage fp32|fp16|int8] [--any-size]
 
 Writes NAME.onnx, NAME.json, NAME.ckpt and NAME.md into --output (default: the package's weights);
 the card's Markdown is made by card.py. Scores are measured here, on what was written, and go into
@@ -36,6 +36,7 @@ from livematte.training.checkpoint import load_trained, save_for_release
 
 CARDS = Path(__file__).parent / "cards"
 SETS = ("portraits", "mixed")
+STRETCH = 4 / 3  # EG1800's portraits, 480×640, were squeezed into squares
 LICENCE = "research use only"
 TRAINING_DATA = (
     "EG1800 (research only), Clothing Co-Parsing, PASCAL VOC 2012, VITON cut-outs (research only) "
@@ -53,12 +54,15 @@ def main() -> None:
         height,
         width,
         version=options.version,
+        stretch=STRETCH,
         prior=trained.recipe.prior,
         licence=LICENCE,
         training_data=f"{TRAINING_DATA}; {notes['start']}",
     )
     model = options.output / f"{options.name}.onnx"
-    exported = export_model(trained.network, spec, model, precision=options.storage)
+    exported = export_model(
+        trained.network, spec, model, precision=options.storage, any_size=options.any_size
+    )
     results = {name: score(model, options.data / name) for name in SETS}
     found = {
         f"{data}_{name}": round(result.scores[name].value, 5)
@@ -126,6 +130,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--storage", choices=tuple(card.STORED), default="fp32", help="of the weights"
     )
+    parser.add_argument("--any-size", action="store_true", help="leave height and width free")
     parser.add_argument("--version", default="1")
     parser.add_argument("--date", required=True, help="month and year, for the card")
     parser.add_argument("-o", "--output", type=Path, default=Path(weights.__file__).parent)

@@ -198,3 +198,39 @@ def test_a_lamp_that_flickers_counts_once_until_it_is_calm() -> None:
 def test_float_frames_are_as_good() -> None:
     images = [frame(4), frame(6), frame(30, WHITE)]
     assert cuts(images) == cuts([np.float32(i) / np.float32(255) for i in images]) == [2]
+
+
+class AnySize(Remembering):
+    """It takes the frames in their own proportions."""
+
+    def __init__(self) -> None:
+        super().__init__(prior=True)
+        self.spec = ModelSpec("any", 64, 64, prior=True, step=8)
+        self.shapes: list[tuple[int, ...]] = []
+
+    def run(self, image: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
+        self.shapes.append(image.shape[:2])
+        assert prior is None or prior.shape == image.shape[:2]
+        return super().run(image, prior)
+
+
+def test_a_model_of_any_size_sees_films_as_they_are() -> None:
+    engine = AnySize()
+    stream = Segmenter(engine).stream()
+    film = [frame(4), frame(6), frame(6).transpose(1, 0, 2), frame(8)]  # turned, and back
+    mattes = [stream.segment(np.ascontiguousarray(image), refine=False) for image in film]
+    assert engine.shapes == [(56, 72), (56, 72), (72, 56), (56, 72)]
+    # what was seen in other proportions says nothing
+    assert [prior is None for prior in engine.priors] == [True, False, True, True]
+    for image, matte in zip(film, mattes, strict=True):
+        person = image[..., 0] > image[..., 2]
+        assert matte.shape == person.shape
+        assert np.abs(matte - person)[..., 12:].mean() < 0.05
+
+
+def test_live_films_get_fewer_pixels() -> None:
+    engine = AnySize()
+    for live in (False, True):
+        Segmenter(engine).stream(live=live).segment(frame(4))
+    whole, fewer = (height * width for height, width in engine.shapes)
+    assert fewer <= 0.65 * whole

@@ -12,6 +12,7 @@ from livematte.transforms import (
     lift_matte,
     place,
     resize,
+    shaped,
     shrink,
 )
 
@@ -102,3 +103,37 @@ def test_shrinking_quickly_moves_nothing(size: tuple[int, int]) -> None:
     expected = (np.arange(size[1]) + 0.5) * (1280 / size[1]) - 0.5
     columns = shrink(ramp, *size).mean(axis=0)[1:-1] * 1279
     np.testing.assert_allclose(columns, expected[1:-1], atol=0.6)
+
+
+FREE = ModelSpec("free", 256, 256, step=32, stretch=4 / 3)
+
+
+@pytest.mark.parametrize(
+    ("frame", "size"),
+    [
+        ((640, 480), (256, 256)),  # what it learnt from
+        ((720, 1280), (160, 384)),
+        ((480, 640), (192, 352)),
+        ((1280, 720), (288, 224)),
+    ],
+)
+def test_free_sides_show_frames_as_in_training(
+    frame: tuple[int, int], size: tuple[int, int]
+) -> None:
+    spec = shaped(*frame, FREE)
+    assert (spec.height, spec.width) == size
+    wider = spec.width / spec.height / (frame[1] / frame[0])
+    assert wider == pytest.approx(FREE.stretch, rel=0.05)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+@pytest.mark.parametrize("frame", [(720, 1280), (2000, 300), (40, 4000), (1, 1)])
+def test_free_sides_keep_to_the_pixels(frame: tuple[int, int], share: float) -> None:
+    spec = shaped(*frame, FREE, share=share)
+    assert 0.5 * share < spec.height * spec.width / 256**2 <= 1.05 * share
+    assert spec.height % 32 == spec.width % 32 == 0
+
+
+def test_fixed_sides_stay() -> None:
+    spec = ModelSpec("fixed", 256, 192, stretch=4 / 3)
+    assert shaped(720, 1280, spec, share=0.6) is spec

@@ -56,6 +56,9 @@ class ModelSpec:
         height, width: input size in pixels.
         version: the model's own version.
         fit: how a frame is brought to the input size: ``stretch`` or ``letterbox`` (grey bars).
+        step: the file takes all sides that are multiples of this; 0: only ``height`` × ``width``.
+        stretch: how many times too wide the model saw things in training: 4/3 for pictures of
+            480×640 brought to a square. :func:`livematte.transforms.shaped` goes by it.
         layout: order of the input's axes.
         prior: whether a second input takes the last matte (1×1×H×W, float32 in [0, 1]).
         precision: numeric type of the weights (``fp32``, ``fp16``, ``int8``).
@@ -74,6 +77,8 @@ class ModelSpec:
     width: int
     version: str = "1"
     fit: Fit = "stretch"
+    step: int = 0
+    stretch: float = 1.0
     layout: Layout = "nchw"
     prior: bool = False
     precision: str = "fp32"
@@ -96,6 +101,10 @@ class ModelSpec:
         self._require(
             all(_is_integer(side) and 1 <= side <= _MAX_SIDE for side in (self.height, self.width)),
             f"height and width must be integers from 1 to {_MAX_SIDE}",
+        )
+        self._require(_is_integer(self.step) and self.step >= 0, "step must be an integer, or 0")
+        self._require(
+            _is_finite(self.stretch) and self.stretch > 0, "stretch must be a number above 0"
         )
         self._require(isinstance(self.prior, bool), "prior must be true or false")
         self._require(

@@ -15,7 +15,7 @@ from livematte.refinement import Cleaning, Steadiness, refine_matte
 from livematte.refinement.region import Box, Region, View, reseen
 from livematte.refinement.scene import SceneCuts
 from livematte.spec import ModelSpec
-from livematte.transforms import crop_matte, fit_image, resize
+from livematte.transforms import crop_matte, fit_image, resize, shaped
 
 __all__ = [
     "Fitted",
@@ -68,12 +68,14 @@ class Fitted:
 
     Attributes:
         image: h×w×3 float32 RGB in [0, 1].
+        spec: the model's, at this size.
         view: the part of the frame that it shows.
         cut: whether another scene begins.
         whole: all of the frame, as ``image``, where there is need to look at it too.
     """
 
     image: Floats
+    spec: ModelSpec
     view: View
     cut: bool
     whole: Floats | None = None
@@ -81,9 +83,13 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class Small:
-    """A model's matte (h×w float32 in [0, 1]), and the part of the frame that it covers."""
+    """A model's matte (h×w float32 in [0, 1]), and the part of the frame that it covers.
+
+    ``spec`` is the model's, at this size.
+    """
 
     matte: Floats
+    spec: ModelSpec
     view: View
 
 
@@ -104,6 +110,7 @@ class SegmenterStream:
         region: bool = False,
         cleaning: Cleaning | None = None,
         work_side: int = _WORK_SIDE,
+        share: float = 1.0,
     ) -> None:
         """
         Args:
@@ -112,12 +119,14 @@ class SegmenterStream:
             region: follow a small person with a view of their own.
             cleaning: what to tidy in each matte.
             work_side: see :func:`livematte.refinement.refine_matte`.
+            share: see :func:`livematte.transforms.shaped`.
         """
         self.engine = engine
         self.cuts = 0
         self._steady, self._work_side = steady, work_side
-        self._cleaning = cleaning
-        self._region = Region(engine.spec) if region else None
+        self._cleaning, self._share = cleaning, share
+        self._spec = engine.spec
+        self._region = Region(self._spec) if region else None
         self._scenes = SceneCuts()
         self._last: Small | None = None
 
@@ -140,6 +149,7 @@ class SegmenterStream:
             UsageError: ``frame`` is not H×W×3 uint8 or has no pixels.
         """
         check_frame(frame)
+        self._shape_for(frame)
         every = max(min(frame.shape[:2]) // _ENOUGH, 1)
         cut = self._scenes.is_cut(frame[::every, ::every])
         view = View.whole(*frame.shape[:2])
@@ -149,8 +159,9 @@ class SegmenterStream:
                 self._region.forget()
             view = self._region.view(*frame.shape[:2])
             if self._region.wants_whole():
-                whole = fit_image(frame, self.spec, quick=True)
-        return Fitted(fit_image(view.of(frame), self.spec, quick=True), view, cut, whole)
+                whole = fit_image(frame, self._spec, quick=True)
+        image = fit_image(view.of(frame), self._spec, quick=True)
+        return Fitted(image, self._spec, view, cut, whole)
 
     def infer(self, fitted: Fitted) -> Small:
         """The second step: the fitted frame to the model's matte, at the model's size.
@@ -161,21 +172,25 @@ class SegmenterStream:
         if fitted.cut:
             self.cuts += 1
             self._last = None
-        last, view = self._last, fitted.view
+        spec, view = fitted.spec, fitted.view
+        if self._last is not None and self._last.spec != spec:
+            self._last = None
+        last = self._last
         if last is not None and last.view != view and isinstance(self._steady, Steadiness):
-            self._steady.follow(Region.matrix(last.view, view, self.spec))
+            self._steady.follow(Region.matrix(last.view, view, spec))
         raw = self.engine.run(fitted.image, self._prior(view))
         matte = raw
         if self._steady is not None:
             matte = self._steady(raw, fitted.image, last is None)
         if self._region is not None:
-            self._region.follow(self._cropped(matte, view), self._others(fitted, self._region))
-        self._last = Small(raw, view)
-        return Small(matte, view)
+            others = self._others(fitted, self._region)
+            self._region.follow(crop_matte(matte, view.height, view.width, spec), others)
+        self._last = Small(raw, spec, view)
+        return Small(matte, spec, view)
 
     def finish(self, small: Small, frame: NDArray[np.uint8], *, refine: bool = True) -> Floats:
         """The third step: the model's matte at the frame's size (H×W float32 in [0, 1])."""
-        matte = self._cropped(small.matte, small.view)
+        matte = crop_matte(small.matte, small.view.height, small.view.width, small.spec)
         if self._cleaning is not None:
             matte = self._cleaning(matte)
         part = small.view.of(frame)
@@ -195,10 +210,15 @@ class SegmenterStream:
         """The last matte as seen from ``view``, for a model that wants it."""
         if self._last is None or not self.spec.prior:
             return None
-        return reseen(self._last.matte, self._last.view, view, self.spec)
+        return reseen(self._last.matte, self._last.view, view, self._last.spec)
 
-    def _cropped(self, matte: Floats, view: View) -> Floats:
-        return crop_matte(matte, view.height, view.width, self.spec)
+    def _shape_for(self, frame: NDArray[np.uint8]) -> None:
+        """The model's input for frames of this size, and a region of its proportions."""
+        height, width = frame.shape[:2]
+        spec = shaped(height, width, self.engine.spec, share=self._share)
+        if spec != self._spec:
+            self._spec = spec
+            self._region = None if self._region is None else Region(spec)
 
     def _others(self, fitted: Fitted, region: Region) -> Box | None:
         """Who is elsewhere, where all of the frame was to be looked at."""
@@ -206,7 +226,7 @@ class SegmenterStream:
             return None
         view = View.whole(*fitted.view.size)
         matte = self.engine.run(fitted.whole, self._prior(view))
-        return region.others_in(self._cropped(matte, view))
+        return region.others_in(crop_matte(matte, view.height, view.width, fitted.spec))
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:

@@ -11,7 +11,8 @@ is what ``benchmarks/resizing.py`` prints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
@@ -29,6 +30,7 @@ __all__ = [
     "lift_matte",
     "place",
     "resize",
+    "shaped",
     "shrink",
 ]
 
@@ -36,6 +38,8 @@ Pixels = TypeVar("Pixels", np.uint8, np.float32)
 
 _GREY = 0.5
 _MAX_SIDE_CV2 = 32766  # OpenCV's remapping counts in 16 bits
+_FEWEST_STEPS = 3  # of a side
+_MORE = 1.05  # times the pixels that were asked for, at most
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,39 @@ class Placement:
     def columns(self) -> slice:
         """The columns that the frame covers."""
         return slice(self.left, self.left + self.width)
+
+
+def shaped(height: int, width: int, spec: ModelSpec, *, share: float = 1.0) -> ModelSpec:
+    """The spec at the input size that shows a frame as the model learnt to see.
+
+    A square that a wide film is squeezed into makes people half as wide as they are. Where the
+    file leaves its sides free, the frame gets sides of its own proportions, wider by
+    ``spec.stretch``, with about as many pixels as the model's own size.
+
+    Args:
+        height, width: the frame's.
+        share: of the pixels of the model's own size; fewer are faster.
+
+    Returns:
+        The spec itself, where the sides are fixed.
+    """
+    if spec.step == 0:
+        return spec
+    wanted = width / height * spec.stretch
+    squares = share * spec.height * spec.width / spec.step**2
+    fewest = max(min(_FEWEST_STEPS, int(math.sqrt(squares))), 1)
+    most = max(int(_MORE * squares) // fewest, fewest)
+
+    def worth(side: tuple[int, int]) -> float:
+        rows, columns = side
+        return min(rows * columns / squares, 1.0) - abs(math.log(columns / rows / wanted))
+
+    sides = [
+        (rows, max(min(round(rows * wanted), int(_MORE * squares) // rows), fewest))
+        for rows in range(fewest, most + 1)
+    ]
+    rows, columns = max(sides, key=worth)
+    return replace(spec, height=rows * spec.step, width=columns * spec.step)
 
 
 def place(height: int, width: int, spec: ModelSpec) -> Placement:

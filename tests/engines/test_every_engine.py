@@ -56,6 +56,15 @@ def model(
     return tmp_path / source.name, request.param.partition("-")[0]
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_file_of_one_size_whose_spec_says_any(
+    engine: str, tmp_path: Path, make_model: Callable[..., Path]
+) -> None:
+    path = make_model(tmp_path / "red.onnx", size=SIZE, step=32)
+    with pytest.raises(ModelError, match=r"takes \(\?, 3, 64, 64\) alone"):
+        open_engine(path, engine=engine)
+
+
 def test_a_sound_file_runs(model: tuple[Path, str]) -> None:
     path, name = model
     engine = open_engine(path, engine=name, device="cpu", threads=1)

@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from livematte import networks
 from livematte.engines import open_engine
-from livematte.errors import ModelError
+from livematte.errors import ModelError, UsageError
 from livematte.export.exporter import export_model
 from livematte.networks.base import Network, NetworkOutput
 from livematte.spec import METADATA_KEY, ModelSpec, file_digest
@@ -148,3 +148,49 @@ def test_a_graph_that_depends_on_its_input(tmp_path: Path, spec: ModelSpec) -> N
     with pytest.raises(ModelError, match=r"Undecided cannot be exported: .* depends on its input"):
         export_model(Undecided(), spec, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("prior", [False, True])
+def test_any_size(engine: str, prior: bool, tmp_path: Path, photo: np.ndarray) -> None:
+    torch.manual_seed(0)
+    net = networks.create("livematte", prior=prior, width=0.35, repeats=1).eval()
+    path = tmp_path / "model.onnx"
+    report = export_model(net, ModelSpec("any", 64, 64, prior=prior), path, any_size=True)
+    assert report.spec.step == net.stride == 32
+    opened = open_engine(path, engine=engine, threads=1)
+    for size in ((64, 64), (32, 96), (96, 64)):
+        image = np.ascontiguousarray(photo[: size[0], : size[1]])
+        if image.shape[:2] != size:
+            image = np.resize(image, (*size, 3))
+        last = image[..., 0] if prior else None
+        np.testing.assert_allclose(opened.run(image, last), wanted(net, image, last), atol=1e-4)
+    with pytest.raises(UsageError, match="takes"):
+        opened.run(np.zeros((64, 65, 3), np.float32))
+
+
+class OfOneSize(Network):
+    """Its graph holds the size that it grows its features to."""
+
+    default_size = (64, 64)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(3, 1, 3, 2, padding=1)
+
+    def predict(self, x: torch.Tensor) -> NetworkOutput:
+        size = x.shape[-2:]
+        return NetworkOutput(torch.nn.functional.interpolate(self.convolution(x), size=size))
+
+
+def test_a_graph_of_one_size_is_not_left_free(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="leave out --any-size"):
+        export_model(
+            OfOneSize().eval(), ModelSpec("one", 64, 64), tmp_path / "one.onnx", any_size=True
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_targets_have_one_size(tmp_path: Path, small: Network, spec: ModelSpec) -> None:
+    with pytest.raises(UsageError, match="--any-size"):
+        export_model(small, spec, tmp_path / "x.xml", target="openvino", any_size=True)

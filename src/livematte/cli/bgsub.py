@@ -119,7 +119,8 @@ class _ByRoom:
     how: Subtraction
     name: str
 
-    def stream(self) -> SubtractionStream:
+    def stream(self, *, live: bool) -> SubtractionStream:
+        del live  # it takes every frame as it is
         from livematte.subtraction import Subtractor  # noqa: PLC0415
 
         return Subtractor(self.how, name=self.name).stream()

@@ -154,7 +154,8 @@ def _show(
         controls = Controls(len(backgrounds))
         composer = LiveComposer(controls, backgrounds)
         # As livematte video does: a model that sees its last matte needs no filter.
-        stream = segmenter.stream(steady=None if segmenter.spec.prior else Steadiness())
+        steady = None if segmenter.spec.prior else Steadiness()
+        stream = segmenter.stream(steady=steady, live=True)
         window = LiveWindow(
             Pipeline(source, stream, composer, sink, policy="newest"),
             sink,

@@ -86,6 +86,14 @@ def command(
         bool,
         typer.Option("--flat", help="Give the matte as one row of H·W numbers (litert)."),
     ] = False,
+    any_size: Annotated[
+        bool,
+        typer.Option(
+            "--any-size",
+            help="Leave height and width free, so that films and wide pictures are seen in their "
+            "own proportions (onnx).",
+        ),
+    ] = False,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
@@ -161,6 +169,7 @@ def command(
         photo=None if photo is None else fit_image(read_picture(photo).rgb, spec),
         tolerance=tolerance,
         flat=flat,
+        any_size=any_size,
     )
     print_report(report)
 

@@ -40,8 +40,8 @@ __all__ = ["Cutter", "Film", "Request", "load_for_film"]
 class Cutter(Protocol):
     """Cuts people out of films."""
 
-    def stream(self) -> MatteStream:
-        """For the frames of one film."""
+    def stream(self, *, live: bool) -> MatteStream:
+        """For the frames of one film; ``live`` ones may come to less, sooner."""
         ...
 
     def facts(self) -> dict[str, object]:
@@ -150,7 +150,11 @@ class Film:
         )
         live = source.info.live if request.live is None else request.live
         pipeline = Pipeline(
-            source, cutter.stream(), composer, sink, policy="newest" if live else "every"
+            source,
+            cutter.stream(live=live),
+            composer,
+            sink,
+            policy="newest" if live else "every",
         )
         silent = request.quiet or request.as_json
         with _progress(source.info.frames, visible=not silent) as progress:

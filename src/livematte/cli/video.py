@@ -132,12 +132,12 @@ class _ByModel:
     segmenter: Segmenter
     steady: Literal["auto", "off", "motion", "flow"]
 
-    def stream(self) -> SegmenterStream:
+    def stream(self, *, live: bool) -> SegmenterStream:
         from livematte.refinement import Steadiness  # noqa: PLC0415
 
         if self.steady == "off" or (self.steady == "auto" and self.segmenter.spec.prior):
-            return self.segmenter.stream()
-        return self.segmenter.stream(steady=Steadiness(flow=self.steady == "flow"))
+            return self.segmenter.stream(live=live)
+        return self.segmenter.stream(steady=Steadiness(flow=self.steady == "flow"), live=live)
 
     def facts(self) -> dict[str, object]:
         engine = self.segmenter.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ __all__ = [
     "decode",
     "encode",
     "encode_inputs",
+    "spec_for",
 ]
 
 Shape = Sequence[int | None]
@@ -58,12 +60,13 @@ class Engine(Protocol):
         """One fitted image to its matte.
 
         Args:
-            image: spec.height × spec.width × 3 float32 RGB in [0, 1].
-            prior: spec.height × spec.width float32 in [0, 1], the last matte. A video model runs
-                without one as on a first frame (all background).
+            image: H×W×3 float32 RGB in [0, 1]; H and W are the spec's height and width, or, where
+                ``spec.step`` is not 0, any multiples of it.
+            prior: H×W float32 in [0, 1], the last matte. A video model runs without one as on a
+                first frame (all background).
 
         Returns:
-            spec.height × spec.width float32 in [0, 1].
+            H×W float32 in [0, 1].
 
         Raises:
             UsageError: wrong shapes, or a prior for a model that takes none.
@@ -114,6 +117,8 @@ def check_shapes(path: Path, spec: ModelSpec, inputs: Sequence[Shape], output: S
         )
         if shape and not fits:
             raise ModelError(f"{path}: the model takes {_told(shape)}, its spec says {expected}")
+        if spec.step and shape and None not in shape[-3:]:
+            raise ModelError(f"{path}: the model takes {_told(shape)} alone, its spec other sides")
     _check_output(path, spec, output)
 
 
@@ -131,6 +136,14 @@ def _check_output(path: Path, spec: ModelSpec, output: Shape) -> None:
 
 def _told(shape: Shape) -> str:
     return "(" + ", ".join("?" if side is None else str(side) for side in shape) + ")"
+
+
+def spec_for(image: NDArray[np.float32], spec: ModelSpec) -> ModelSpec:
+    """The spec with the sides of an image, where the model takes them."""
+    height, width = image.shape[:2]
+    if spec.step == 0 or height % spec.step or width % spec.step or 0 in (height, width):
+        return spec
+    return replace(spec, height=height, width=width)
 
 
 def check_input(

@@ -11,7 +11,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
-from livematte.engines.base import Shape, check_shapes, choose_spec, decode, encode_inputs
+from livematte.engines.base import (
+    Shape,
+    check_shapes,
+    choose_spec,
+    decode,
+    encode_inputs,
+    spec_for,
+)
 from livematte.engines.onnx_file import check_onnx, read_embedded_spec
 from livematte.errors import DeviceError, ModelError, UsageError, one_line
 from livematte.spec import ModelSpec
@@ -95,7 +102,8 @@ class OnnxRuntimeEngine:
         self, image: NDArray[np.float32], prior: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         """See :meth:`livematte.engines.base.Engine.run`."""
-        values = encode_inputs(image, prior, self.spec, len(self._inputs))
+        spec = spec_for(image, self.spec)
+        values = encode_inputs(image, prior, spec, len(self._inputs))
         feed = {
             name: value.astype(dtype, copy=False)
             for (name, dtype), value in zip(self._inputs, values, strict=True)
@@ -112,7 +120,7 @@ class OnnxRuntimeEngine:
             raise ModelError(
                 f"{self.spec.name}: ONNX Runtime cannot run the model ({one_line(error, 300)})"
             ) from error
-        return decode(output, self.spec)
+        return decode(output, spec)
 
 
 def _open_session(path: Path, model: bytes, device: str, threads: int | None) -> tuple[Any, str]:

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.engines.base import Shape, check_shapes, choose_spec, decode, encode_inputs
+from livematte.engines.base import (
+    Shape,
+    check_shapes,
+    choose_spec,
+    decode,
+    encode_inputs,
+    spec_for,
+)
 from livematte.engines.onnx_file import check_onnx, read_embedded_spec
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import METADATA_KEY, ModelSpec
@@ -88,7 +95,8 @@ class OpenVinoEngine:
         self, image: NDArray[np.float32], prior: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         """See :meth:`livematte.engines.base.Engine.run`."""
-        values = encode_inputs(image, prior, self.spec, len(self._types))
+        spec = spec_for(image, self.spec)
+        values = encode_inputs(image, prior, spec, len(self._types))
         feed = [v.astype(t, copy=False) for v, t in zip(values, self._types, strict=True)]
         try:
             output = self._request.infer(feed, share_inputs=True)[self._output]
@@ -99,7 +107,7 @@ class OpenVinoEngine:
                     f"{self.spec.name}: {self.device} failed ({reason}); use --device cpu"
                 ) from error
             raise ModelError(f"{self.spec.name}: OpenVINO cannot run it ({reason})") from error
-        return decode(output, self.spec)
+        return decode(output, spec)
 
 
 def _check_device(device: str, available: list[str]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.engines.base import encode_inputs
+from livematte.engines.base import encode_inputs, spec_for
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import ModelSpec
 
@@ -75,11 +75,12 @@ class TorchEngine:
         """See :meth:`livematte.engines.base.Engine.run`."""
         import torch  # noqa: PLC0415
 
+        spec = spec_for(image, self.spec)
         try:
             with torch.inference_mode():
                 inputs = [
                     torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32)).to(self.device)
-                    for plane in encode_inputs(image, prior, self.spec, 1 + self.spec.prior)
+                    for plane in encode_inputs(image, prior, spec, 1 + spec.prior)
                 ]
                 logit = self._network(*inputs).mask
                 matte: NDArray[np.float32] = logit.sigmoid()[0, 0].float().cpu().numpy()

@@ -9,7 +9,7 @@ from livematte.data.sample import FloatMatte, RgbImage
 from livematte.engines import Engine
 from livematte.refinement import refine_matte
 from livematte.spec import ModelSpec
-from livematte.transforms import crop_matte, fit_image, lift_matte
+from livematte.transforms import crop_matte, fit_image, lift_matte, shaped
 
 __all__ = ["EnginePredictor", "Predictor"]
 
@@ -76,16 +76,19 @@ class EnginePredictor:
 
     def predict(self, image: RgbImage) -> FloatMatte:
         """See :meth:`Predictor.predict`."""
-        fitted = fit_image(image, self.spec)
+        height, width = image.shape[:2]
+        spec = shaped(height, width, self.spec)
+        fitted = fit_image(image, spec)
+        if self._last is not None and self._last.shape != fitted.shape[:2]:
+            self.reset()
         started = time.perf_counter()
         matte = self._engine.run(fitted, self._last)
         self.run_seconds = time.perf_counter() - started
         if self.spec.prior:
             self._last = matte
-        height, width = image.shape[:2]
         if not self.refined:
-            return lift_matte(matte, height, width, self.spec)
-        return refine_matte(crop_matte(matte, height, width, self.spec), image)
+            return lift_matte(matte, height, width, spec)
+        return refine_matte(crop_matte(matte, height, width, spec), image)
 
     def reset(self) -> None:
         """See :meth:`Predictor.reset`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -75,6 +75,7 @@ def export_model(
     photo: NDArray[np.float32] | None = None,
     tolerance: float | None = None,
     flat: bool = False,
+    any_size: bool = False,
 ) -> ExportReport:
     """Write a model and the spec beside it; nothing is written when the comparison fails.
 
@@ -92,6 +93,8 @@ def export_model(
             int8 what the IoU may lack of 1, and the largest mean difference. None takes the
             target's.
         flat: give the matte as one row of H·W numbers, for targets that offer it.
+        any_size: leave height and width free, in steps of the network's stride, for targets that
+            offer it; see :func:`livematte.transforms.shaped`.
 
     Raises:
         UsageError: no such target, precision or method, a network that the target cannot take, a
@@ -105,9 +108,12 @@ def export_model(
     _check_request(target, kind, network, spec, path, precision)
     if flat and not kind.flat:
         raise UsageError(f"{kind.title} files have no flat output: leave out --flat")
+    if any_size and not kind.any_size:
+        raise UsageError(f"{kind.title} files are made for one size: leave out --any-size")
     quantisation = _check_quantisation(target, kind, precision, quantisation)
     build = load_builder(target)
-    spec = replace(spec, precision=precision, layout=kind.layout, sha256=None)
+    step = network.stride if any_size else 0
+    spec = replace(spec, precision=precision, layout=kind.layout, step=step, sha256=None)
     graph = MatteGraph(_choose_network(network, quantisation)).cpu().float()
     example = _example(graph, spec, photo, quantised=quantisation is not None)
     name = spec.name if kind.folder else path.stem
@@ -118,7 +124,18 @@ def export_model(
     files, final = _with_sidecar(built.files, model, spec)
     for other in built.further:
         files, _ = _with_sidecar(files, other, replace(spec, layout="nchw"))
-    compared = _compare(graph, example, built, files, {model: kind.engine, **built.further})
+    examples = [example]
+    if any_size:
+        wider = replace(spec, width=spec.width + step)
+        examples.append(_example(graph, wider, None, quantised=quantisation is not None))
+    try:
+        compared = _compare(graph, examples, built, files, {model: kind.engine, **built.further})
+    except ModelError as error:
+        if not any_size:
+            raise
+        raise ModelError(
+            f"{path}: not written, its graph runs at one size alone: leave out --any-size"
+        ) from error
     if compared is not None:
         _check(path, compared, _accepted(kind, precision, tolerance))
     folder = path if kind.folder else path.parent
@@ -269,23 +286,24 @@ class _Comparison:
 
 def _compare(
     graph: MatteGraph,
-    example: tuple[torch.Tensor, ...],
+    examples: Sequence[tuple[torch.Tensor, ...]],
     built: Built,
     files: Mapping[str, bytes],
     engines: Mapping[str, str | None],
 ) -> _Comparison | None:
-    """The worst of all models among the files; None where nothing runs them."""
-    with torch.no_grad():
-        wanted = graph(*example)[0, 0].numpy()
+    """The worst of all models among the files and all examples; None where nothing runs them."""
     found = []
-    for model, engine in engines.items():
-        if engine is None:
-            return None
-        if built.runner:
-            answer = built.runner(files, example)[0, 0].numpy()
-        else:
-            answer = _run(example, files, model, engine)
-        found.append(_difference(wanted, answer))
+    for example in examples:
+        with torch.no_grad():
+            wanted = graph(*example)[0, 0].numpy()
+        for model, engine in engines.items():
+            if engine is None:
+                return None
+            if built.runner:
+                answer = built.runner(files, example)[0, 0].numpy()
+            else:
+                answer = _run(example, files, model, engine)
+            found.append(_difference(wanted, answer))
     return _Comparison(
         max(one.largest for one in found),
         max(one.mean for one in found),

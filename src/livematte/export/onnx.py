@@ -21,6 +21,7 @@ __all__ = [
     "convert",
     "convert_stored",
     "embed_spec",
+    "free_sides",
     "halve_weights",
     "onnx_feeds",
 ]
@@ -31,8 +32,13 @@ _SMALLEST_HALVED = 4096
 
 
 def build(job: Job) -> Built:
-    """``NAME.onnx``, its batch axis free; in fp16 its weights are stored in 16 bits."""
+    """``NAME.onnx``, its batch axis free; in fp16 its weights are stored in 16 bits.
+
+    Height and width are free as well where the spec has a step.
+    """
     model = convert_stored(job)
+    if job.spec.step:
+        free_sides(model)
     embed_spec(model, job.spec)
     return Built({f"{job.name}.onnx": model.SerializeToString()})
 
@@ -84,6 +90,18 @@ def convert(graph: nn.Module, example: tuple[torch.Tensor, ...]) -> onnx.ModelPr
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return model
+
+
+def free_sides(model: onnx.ModelProto) -> None:
+    """Leave height and width free, which are the last axes of all inputs and outputs.
+
+    That is right for graphs that resize by factors alone; the exporter runs another size to see.
+    """
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, name in zip((2, 3), ("height", "width"), strict=True):
+            value.type.tensor_type.shape.dim[axis].Clear()
+            value.type.tensor_type.shape.dim[axis].dim_param = name
+    del model.graph.value_info[:]
 
 
 def embed_spec(model: onnx.ModelProto, spec: ModelSpec) -> None:

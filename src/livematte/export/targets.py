@@ -112,6 +112,7 @@ class Target:
         layout: of the input's axes.
         flat: it can give the matte as one row.
         methods: of :data:`livematte.quantization.methods.METHODS`, for int8.
+        any_size: its input's height and width can be left free.
     """
 
     title: str
@@ -124,6 +125,7 @@ class Target:
     layout: Layout = "nchw"
     flat: bool = False
     methods: tuple[str, ...] = ()
+    any_size: bool = False
 
 
 # 16-bit weights, computed in 32 bits: as exact. Computed in 16 bits: edges move by a shade.
@@ -138,7 +140,9 @@ _TWO_METHODS = ("weight-only", "static")
 EDGETPU = "edgetpu"
 
 TARGETS: dict[str, Target] = {
-    "onnx": Target("ONNX", ".onnx", _STORED_SHORT, methods=(*_ALL_METHODS, "learnt")),
+    "onnx": Target(
+        "ONNX", ".onnx", _STORED_SHORT, methods=(*_ALL_METHODS, "learnt"), any_size=True
+    ),
     "openvino": Target(
         "OpenVINO",
         ".xml",

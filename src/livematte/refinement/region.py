@@ -133,8 +133,8 @@ def view_around(box: Box, size: tuple[int, int], spec: ModelSpec) -> View:
     Args:
         box: see :func:`person_box`.
         size: the frame's height and width.
-        spec: the view has the proportions of its input, as far as the frame reaches, and is not
-            much smaller.
+        spec: the view has the proportions that its input shows as in training, as far as the
+            frame reaches, and is not much smaller.
 
     Returns:
         The view, the whole frame where little would be gained.
@@ -142,10 +142,8 @@ def view_around(box: Box, size: tuple[int, int], spec: ModelSpec) -> View:
     room = box.grown(_MARGIN)
     height = max(room.bottom - room.top, _LEAST * spec.height)
     width = max(room.right - room.left, _LEAST * spec.width)
-    height, width = (
-        max(height, width * spec.height / spec.width),
-        max(width, height * spec.width / spec.height),
-    )
+    proportion = spec.width / spec.height / spec.stretch
+    height, width = max(height, width / proportion), max(width, height * proportion)
     top, rows = _span((room.top + room.bottom) / 2, height, size[0])
     left, columns = _span((room.left + room.right) / 2, width, size[1])
     view = View(top, left, rows, columns, size)
