@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livematte.cli.console import show_log, shown
+from livematte.cli.console import counted, show_log, shown
 from livematte.cli.film_options import parse_size
 from livematte.cli.filming import load_for_film
 from livematte.cli.paths import STANDARD, protect
@@ -111,7 +111,7 @@ def command(
     if not quiet:
         print(
             f"{shown(opened.info.name)}  {opened.info.width}×{opened.info.height}, "
-            f"{report.frames} frames, {report.dropped} dropped, {report.fps:.1f} fps, "
+            f"{counted(report.frames, 'frame')}, {report.dropped} dropped, {report.fps:.1f} fps, "
             f"mask {report.age.p50:.0f} ms old"
         )
 

@@ -9,7 +9,15 @@ import os
 import sys
 import unicodedata
 
-__all__ = ["complain", "disk_is_full", "flush_output", "prepare_streams", "show_log", "shown"]
+__all__ = [
+    "complain",
+    "counted",
+    "disk_is_full",
+    "flush_output",
+    "prepare_streams",
+    "show_log",
+    "shown",
+]
 
 # Control characters, lone surrogates (bytes of a name that are no text), line separators.
 _HIDDEN = frozenset(("Cc", "Cs", "Zl", "Zp"))
@@ -25,6 +33,11 @@ def shown(text: object) -> str:
         else character
         for character in str(text)
     )
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def complain(message: object) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from livematte.cli.backgrounds import parse_background
-from livematte.cli.console import shown
+from livematte.cli.console import counted, shown
 from livematte.cli.effects import parse_effects
 from livematte.cli.film_options import parse_seconds, parse_size
 from livematte.cli.paths import STANDARD, protect
@@ -173,7 +173,7 @@ class Film:
             dropped = f", {report.dropped} dropped" if report.dropped else ""
             print(
                 f"{shown(self.request.output)}  {width}×{height}, "
-                f"{report.frames} frames{dropped}, {report.fps:.1f} fps",
+                f"{counted(report.frames, 'frame')}{dropped}, {report.fps:.1f} fps",
                 file=sys.stderr if self.request.output == STANDARD else sys.stdout,
                 flush=True,
             )
