@@ -173,7 +173,7 @@ class SegmenterStream:
             self.cuts += 1
             self._last = None
         spec, view = fitted.spec, fitted.view
-        if self._last is not None and self._last.spec != spec:
+        if self._last is not None and (self._last.spec, self._last.view.size) != (spec, view.size):
             self._last = None
         last = self._last
         if last is not None and last.view != view and isinstance(self._steady, Steadiness):
