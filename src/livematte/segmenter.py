@@ -23,7 +23,6 @@ __all__ = ["Care", "Segmenter", "load", "person_found", "person_fraction"]
 
 _log = logging.getLogger(__name__)
 
-_LIVE = 0.6  # of the pixels of a model's own size
 _FOUND = 0.002  # of the picture: less is a speck that some network took for a person
 
 
@@ -71,14 +70,14 @@ class Segmenter:
 
         Args:
             steady: see :class:`livematte.stream.SegmenterStream`.
-            live: a smaller input, where the model offers it, for more frames in a second.
+            live: for more frames in a second, see :class:`livematte.stream.SegmenterStream`.
         """
         return SegmenterStream(
             self.engine,
             steady=steady,
             region=self.care.region,
             cleaning=self.care.cleaning,
-            share=_LIVE if live else 1.0,
+            live=live,
         )
 
     def segment(self, image: NDArray[np.uint8], *, refine: bool = True) -> NDArray[np.float32]:

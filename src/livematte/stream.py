@@ -15,7 +15,7 @@ from livematte.refinement import Cleaning, Steadiness, refine_matte
 from livematte.refinement.region import Box, Region, View, reseen
 from livematte.refinement.scene import SceneCuts
 from livematte.spec import ModelSpec
-from livematte.transforms import crop_matte, fit_image, resize, shaped
+from livematte.transforms import crop_matte, fit_image, resize, shaped, shrink
 
 __all__ = [
     "Fitted",
@@ -34,6 +34,8 @@ model's size, the fitted image (h×w×3 float32 RGB in [0, 1]), and whether noth
 (the first frame, or one after a cut). :class:`livematte.refinement.Steadiness` is one."""
 
 _WORK_SIDE = 256  # of the refinement: a third of the time that a still picture gets
+_LIVE = 0.6  # of the pixels of a model's own size
+_LARGE = 480  # pixels of the shorter side
 _ENOUGH = 128  # pixels of the shorter side, to notice a cut by
 
 
@@ -110,7 +112,7 @@ class SegmenterStream:
         region: bool = False,
         cleaning: Cleaning | None = None,
         work_side: int = _WORK_SIDE,
-        share: float = 1.0,
+        live: bool = False,
     ) -> None:
         """
         Args:
@@ -119,12 +121,13 @@ class SegmenterStream:
             region: follow a small person with a view of their own.
             cleaning: what to tidy in each matte.
             work_side: see :func:`livematte.refinement.refine_matte`.
-            share: see :func:`livematte.transforms.shaped`.
+            live: come to less, sooner: a smaller input, where the model offers it, and edges of
+                large frames at half their size.
         """
         self.engine = engine
         self.cuts = 0
         self._steady, self._work_side = steady, work_side
-        self._cleaning, self._share = cleaning, share
+        self._cleaning, self._live = cleaning, live
         self._spec = engine.spec
         self._region = Region(self._spec) if region else None
         self._scenes = SceneCuts()
@@ -194,11 +197,12 @@ class SegmenterStream:
         if self._cleaning is not None:
             matte = self._cleaning(matte)
         part = small.view.of(frame)
+        height, width = part.shape[:2]
         if refine:
-            alpha = refine_matte(matte, part, work_side=self._work_side)
-        else:
-            alpha = resize(matte, *part.shape[:2])
-        return small.view.put(alpha)
+            halved = self._live and min(height, width) >= _LARGE
+            seen = shrink(part, height // 2, width // 2) if halved else part
+            matte = refine_matte(matte, seen, work_side=self._work_side)
+        return small.view.put(resize(matte, height, width))
 
     def forget(self) -> None:
         """Take the next frame for the first one."""
@@ -215,7 +219,7 @@ class SegmenterStream:
     def _shape_for(self, frame: NDArray[np.uint8]) -> None:
         """The model's input for frames of this size, and a region of its proportions."""
         height, width = frame.shape[:2]
-        spec = shaped(height, width, self.engine.spec, share=self._share)
+        spec = shaped(height, width, self.engine.spec, share=_LIVE if self._live else 1.0)
         if spec != self._spec:
             self._spec = spec
             self._region = None if self._region is None else Region(spec)
