@@ -94,6 +94,10 @@ class Small:
     spec: ModelSpec
     view: View
 
+    def cropped(self) -> Floats:
+        """The matte without letterbox bars: all of the view, and nothing else."""
+        return crop_matte(self.matte, self.view.height, self.view.width, self.spec)
+
 
 class SegmenterStream:
     """Segments the frames of one video, in order (a :class:`MatteStream`).
@@ -129,6 +133,7 @@ class SegmenterStream:
         self._steady, self._work_side = steady, work_side
         self._cleaning, self._live = cleaning, live
         self._spec = engine.spec
+        self._size: tuple[int, ...] = ()  # of the frames that it is shaped for
         self._region = Region(self._spec) if region else None
         self._scenes = SceneCuts()
         self._last: Small | None = None
@@ -187,13 +192,13 @@ class SegmenterStream:
             matte = self._steady(raw, fitted.image, last is None)
         if self._region is not None:
             others = self._others(fitted, self._region)
-            self._region.follow(crop_matte(matte, view.height, view.width, spec), others)
+            self._region.follow(Small(matte, spec, view).cropped(), others)
         self._last = Small(raw, spec, view)
         return Small(matte, spec, view)
 
     def finish(self, small: Small, frame: NDArray[np.uint8], *, refine: bool = True) -> Floats:
         """The third step: the model's matte at the frame's size (H×W float32 in [0, 1])."""
-        matte = crop_matte(small.matte, small.view.height, small.view.width, small.spec)
+        matte = small.cropped()
         if self._cleaning is not None:
             matte = self._cleaning(matte)
         part = small.view.of(frame)
@@ -218,6 +223,9 @@ class SegmenterStream:
 
     def _shape_for(self, frame: NDArray[np.uint8]) -> None:
         """The model's input for frames of this size, and a region of its proportions."""
+        if frame.shape == self._size:
+            return
+        self._size = frame.shape
         height, width = frame.shape[:2]
         spec = shaped(height, width, self.engine.spec, share=_LIVE if self._live else 1.0)
         if spec != self._spec:
@@ -230,7 +238,7 @@ class SegmenterStream:
             return None
         view = View.whole(*fitted.view.size)
         matte = self.engine.run(fitted.whole, self._prior(view))
-        return region.others_in(crop_matte(matte, view.height, view.width, fitted.spec))
+        return region.others_in(Small(matte, fitted.spec, view).cropped())
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:

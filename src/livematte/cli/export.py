@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from livematte.cli.console import counted
 from livematte.cli.exporting import (
     CHECKPOINT,
     base_spec,
@@ -188,9 +189,7 @@ def _check_edgetpu(path: Path) -> None:
     for line in report.lines():
         print(line)
     if count := len(report.falling_back):
-        raise ModelError(
-            f"{path}: {count} operator{'s' if count > 1 else ''} would fall back to the processor"
-        )
+        raise ModelError(f"{path}: {counted(count, 'operator')} would fall back to the processor")
 
 
 def _read_metrics(reports: list[Path]) -> dict[str, float]:

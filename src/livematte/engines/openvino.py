@@ -95,9 +95,9 @@ class OpenVinoEngine:
     ) -> NDArray[np.float32]:
         """See :meth:`livematte.engines.base.Engine.run`."""
         spec = spec_for(image, self.spec)
+        values = encode_inputs(image, prior, spec, len(self._types))
         if (spec.height, spec.width) != self._size:
             self._plan(spec)
-        values = encode_inputs(image, prior, spec, len(self._types))
         feed = [v.astype(t, copy=False) for v, t in zip(values, self._types, strict=True)]
         try:
             output = self._request.infer(feed, share_inputs=True)[self._output]
