@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -120,6 +121,49 @@ def test_the_moment_before_is_the_same_picture_a_little_moved(
     assert (moved > 0).all()
     assert (moved < 0.25).all()
     assert torch.equal(batch.image, draw(BatchMaker(store, alone), alone, 1, 0, 0).image)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 112)])
+@pytest.mark.parametrize("aspect", [0.6, 1.0, 1.8])
+def test_widened_people_have_one_shape_whatever_the_pictures_and_the_outputs(
+    aspect: float, size: tuple[int, int]
+) -> None:
+    """A disc in a picture of any proportions, stored square, comes out as much too wide."""
+    rows, columns = torch.meshgrid(*[torch.arange(128) - 63.5] * 2, indexing="ij")
+    disc = (rows**2 + (columns * aspect) ** 2 < 20**2).view(1, 1, 128, 128)
+    plain: dict[str, Any] = {
+        f: 0.0 for f in AugmentConfig.__dataclass_fields__ if f not in ("scale", "jpeg")
+    }
+    plain |= {"scale": (1.0, 1.0), "stretch": 1.0, "widen": 1.5}
+    config = AugmentConfig(**plain)
+    torch.manual_seed(3)
+    alpha = disc.expand(8, -1, -1, -1).to(torch.uint8) * 255
+    batch = Augmenter(config, size).geometry(
+        alpha.expand(-1, 3, -1, -1), alpha, alpha < 0, torch.full((8,), aspect), disc.new_ones(8)
+    )
+    middle = [side // 2 for side in size]
+    down, right = (
+        batch.alpha[:, 0, middle[0] :, middle[1]],
+        batch.alpha[:, 0, middle[0], middle[1] :],
+    )
+    tall, wide = (line.cumprod(dim=1).sum(dim=1) for line in (down, right))
+    inside = (tall < down.shape[1]) & (wide < right.shape[1])
+    assert inside.any()
+    assert torch.allclose((wide / tall)[inside], torch.tensor(1.5), rtol=0.15)
+
+
+def test_a_step_draws_one_of_its_stages_sizes(composites: Path, still: Recipe) -> None:
+    data = replace(still.data, prior_own=1.0)
+    stage = replace(still.stages[0], size=(64, 64), more_sizes=((32, 96), (96, 32)))
+    recipe = replace(still, prior=True, data=data, stages=(stage,))
+    maker = BatchMaker(load_training(composites, data), recipe)
+    batches = [draw(maker, recipe, 1, step, 0) for step in range(12)]
+    assert {tuple(b.image.shape[2:]) for b in batches} == {stage.size, *stage.more_sizes}
+    for batch in batches:
+        assert batch.before is not None
+        assert batch.before.image.shape == batch.image.shape
+        moved = (batch.before.alpha != batch.alpha).flatten(1).float().mean(dim=1)
+        assert (moved < 0.25).all(), "the moment before shows the same picture"
 
 
 def test_own_answers_become_priors_and_a_cut_brings_anothers(

@@ -35,6 +35,9 @@ class AugmentConfig:
         scale: (smallest, largest) size of the picture relative to the output.
         shift: largest shift relative to the picture's sides.
         stretch: largest change of aspect ratio, as a factor.
+        widen: how much too wide people come out before that, whatever the proportions of picture
+            and output: what does not fit is cropped, and what is missing mirrored, in a random
+            share. 0 squeezes the whole picture into the output instead.
         brightness, contrast, saturation: largest relative change.
         local_light: largest relative change of a smooth light field across the picture.
         temperature: largest exponent change of the red curve against the blue (warm or cool).
@@ -50,6 +53,7 @@ class AugmentConfig:
     scale: tuple[float, float] = (0.8, 1.6)
     shift: float = 0.15
     stretch: float = 1.25
+    widen: float = 0.0
     brightness: float = 0.3
     contrast: float = 0.3
     saturation: float = 0.4
@@ -91,13 +95,14 @@ def _uniform(n: int, low: float, high: float) -> Tensor:
     return torch.rand(n) * (high - low) + low
 
 
-def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
+def affine_matrices(config: AugmentConfig, aspect: Tensor, shape: float = 1.0) -> Tensor:
     """Random maps from output to source coordinates.
 
     Args:
         config: ranges of the draw.
         aspect: N on the CPU, width / height that each picture really has; its pixels may be
             stored square.
+        shape: width / height of the output, which matters where ``config.widen`` is set.
 
     Returns:
         N×2×3 matrices on the CPU for ``affine_grid``: rotation happens in the picture's true
@@ -112,10 +117,16 @@ def affine_matrices(config: AugmentConfig, aspect: Tensor) -> Tensor:
     flip = torch.where(torch.rand(n) < config.flip_p, -1.0, 1.0)
     cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
     shift = (torch.rand(n, 2) * 2 - 1) * 2 * config.shift
-    # A⁻¹ · rotation · diag(side, 1 / side) · A with A = diag(aspect, 1), mirrored by the flip.
+    seen = aspect
+    if config.widen:  # else nothing is drawn, so that older recipes see the same
+        seen = torch.full_like(aspect, shape / config.widen)
+        part = (seen / aspect) ** (torch.rand(n) - 1)
+        cosine, sine = cosine * part, sine * part
+    # A⁻¹ · rotation · diag(side, 1 / side) · B with A = diag(aspect, 1), B = diag(seen, 1),
+    # mirrored by the flip.
     rows = (
-        (cosine * side * flip, -sine / (side * aspect), shift[:, 0]),
-        (sine * side * aspect * flip, cosine / side, shift[:, 1]),
+        (cosine * side * flip * seen / aspect, -sine / (side * aspect), shift[:, 0]),
+        (sine * side * seen * flip, cosine / side, shift[:, 1]),
     )
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
@@ -185,7 +196,7 @@ class Augmenter:
             aspect: N on the CPU, true width / height of each picture.
             hard: N bool on the CPU; where true the mask is resampled by nearest neighbour.
         """
-        matrices = affine_matrices(self.config, aspect)
+        matrices = affine_matrices(self.config, aspect, self.size[1] / self.size[0])
         if self._motion is not None:
             matrices = matrices @ motion_matrices(len(aspect), self._motion)
         shape = [len(images), 1, *self.size]

@@ -76,6 +76,9 @@ class BatchMaker:
 
     def __call__(self, stage: Stage) -> TrainingBatch:
         """Make one batch for a stage; draws from torch's global generator."""
+        if stage.more_sizes:  # else nothing is drawn, so that older recipes see the same
+            sizes = (stage.size, *stage.more_sizes)
+            stage = replace(stage, size=sizes[int(torch.randint(len(sizes), ()))])
         beginning = torch.get_rng_state()
         now = self._make(stage, Augmenter(self.recipe.augment, stage.size))
         if now.prior is None or not self.recipe.data.prior_own:

@@ -71,6 +71,7 @@ class Stage:
         epochs: how often :attr:`DataConfig.epoch` pictures are drawn.
         batch_size: pictures per step and process.
         size: (height, width) of the input.
+        more_sizes: others; each step draws one of them all.
         rate: learning rate, before the schedule.
         freeze_encoder: leave the encoder's weights and norms as they are.
         freeze_levels: leave so many of a MobileNetV2 encoder's first feature maps (of five) as they
@@ -88,6 +89,7 @@ class Stage:
     freeze_levels: int = 0
     freeze_ranges: bool = False
     loss: LossConfig = LossConfig()
+    more_sizes: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.freeze_levels <= 5:
