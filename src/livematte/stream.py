@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livematte.engines import Engine
 from livematte.errors import UsageError
-from livematte.refinement import Cleaning, Steadiness, refine_matte
+from livematte.refinement import Cleaning, ColourMatte, Steadiness, colour_matte
 from livematte.refinement.region import Box, Region, View, reseen
 from livematte.refinement.scene import SceneCuts
 from livematte.spec import ModelSpec
@@ -19,6 +19,7 @@ from livematte.transforms import crop_matte, fit_image, resize, shaped, shrink
 
 __all__ = [
     "Fitted",
+    "Found",
     "MatteStream",
     "SegmenterStream",
     "Small",
@@ -43,7 +44,7 @@ class MatteStream(Protocol):
     """What cuts the frames of one video out, in three steps: the pipeline takes any.
 
     ``fit`` and ``infer`` run in turn on one thread, ``finish`` may run on another; what they hand
-    on is their own matter.
+    on is their own matter, and holds all that is needed of the frame: no matte meets another one.
 
     Attributes:
         cuts: scene cuts so far.
@@ -59,7 +60,7 @@ class MatteStream(Protocol):
         """Find the people in it."""
         ...
 
-    def finish(self, small: Any, frame: NDArray[np.uint8]) -> Floats:
+    def finish(self, found: Any) -> Floats:
         """Their matte, H×W float32 in [0, 1]."""
         ...
 
@@ -72,6 +73,7 @@ class Fitted:
         image: h×w×3 float32 RGB in [0, 1].
         spec: the model's, at this size.
         view: the part of the frame that it shows.
+        seen: that part as edges are looked for in it, uint8 RGB: of its size, or half of it.
         cut: whether another scene begins.
         whole: all of the frame, as ``image``, where there is need to look at it too.
     """
@@ -79,6 +81,7 @@ class Fitted:
     image: Floats
     spec: ModelSpec
     view: View
+    seen: NDArray[np.uint8]
     cut: bool
     whole: Floats | None = None
 
@@ -87,7 +90,10 @@ class Fitted:
 class Small:
     """A model's matte (h×w float32 in [0, 1]), and the part of the frame that it covers.
 
-    ``spec`` is the model's, at this size.
+    Attributes:
+        matte: as the model sees the part.
+        spec: the model's, at this size.
+        view: the part of the frame.
     """
 
     matte: Floats
@@ -97,6 +103,23 @@ class Small:
     def cropped(self) -> Floats:
         """The matte without letterbox bars: all of the view, and nothing else."""
         return crop_matte(self.matte, self.view.height, self.view.width, self.spec)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a model found in a part of a frame.
+
+    Attributes:
+        matte: h×w float32 in [0, 1], all of ``view``.
+        view: the part of the frame.
+        seen: as in :class:`Fitted`.
+        colours: how the matte follows the colours of ``seen``; None: it is not refined.
+    """
+
+    matte: Floats
+    view: View
+    seen: NDArray[np.uint8]
+    colours: ColourMatte | None
 
 
 class SegmenterStream:
@@ -148,7 +171,7 @@ class SegmenterStream:
 
         Args, Returns, Raises: as :meth:`livematte.segmenter.Segmenter.segment`.
         """
-        return self.finish(self.infer(self.fit(frame)), frame, refine=refine)
+        return self.finish(self.infer(self.fit(frame), refine=refine))
 
     def fit(self, frame: NDArray[np.uint8]) -> Fitted:
         """The first step: the frame (H×W×3 uint8 RGB) at the model's size.
@@ -168,11 +191,12 @@ class SegmenterStream:
             view = self._region.view(*frame.shape[:2])
             if self._region.wants_whole():
                 whole = fit_image(frame, self._spec, quick=True)
-        image = fit_image(view.of(frame), self._spec, quick=True)
-        return Fitted(image, self._spec, view, cut, whole)
+        seen = self._seen(view.of(frame))
+        image = fit_image(seen, self._spec, quick=True)
+        return Fitted(image, self._spec, view, seen, cut, whole)
 
-    def infer(self, fitted: Fitted) -> Small:
-        """The second step: the fitted frame to the model's matte, at the model's size.
+    def infer(self, fitted: Fitted, *, refine: bool = True) -> Found:
+        """The second step: the model's matte, and how it follows the colours, at a small size.
 
         Raises:
             ModelError, DeviceError: as :meth:`livematte.segmenter.Segmenter.segment`.
@@ -194,26 +218,30 @@ class SegmenterStream:
             others = self._others(fitted, self._region)
             self._region.follow(Small(matte, spec, view).cropped(), others)
         self._last = Small(raw, spec, view)
-        return Small(matte, spec, view)
-
-    def finish(self, small: Small, frame: NDArray[np.uint8], *, refine: bool = True) -> Floats:
-        """The third step: the model's matte at the frame's size (H×W float32 in [0, 1])."""
-        matte = small.cropped()
+        matte = Small(matte, spec, view).cropped()
         if self._cleaning is not None:
             matte = self._cleaning(matte)
-        part = small.view.of(frame)
-        height, width = part.shape[:2]
+        colours = None
         if refine:
-            halved = self._live and min(height, width) >= _LARGE
-            seen = shrink(part, height // 2, width // 2) if halved else part
-            matte = refine_matte(matte, seen, work_side=self._work_side)
-        return small.view.put(resize(matte, height, width))
+            colours = colour_matte(matte, fitted.seen, work_side=self._work_side)
+        return Found(matte, view, fitted.seen, colours)
+
+    def finish(self, found: Found) -> Floats:
+        """The third step: the matte at the frame's size (H×W float32 in [0, 1])."""
+        matte = found.matte if found.colours is None else found.colours.of(found.seen)
+        return found.view.put(resize(matte, found.view.height, found.view.width))
 
     def forget(self) -> None:
         """Take the next frame for the first one."""
         self._last = None
         if self._region is not None:
             self._region.forget()
+
+    def _seen(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A part of a frame as edges are looked for in it."""
+        height, width = part.shape[:2]
+        halved = self._live and min(height, width) >= _LARGE
+        return shrink(part, height // 2, width // 2) if halved else part
 
     def _prior(self, view: View) -> Floats | None:
         """The last matte as seen from ``view``, for a model that wants it."""

@@ -9,16 +9,18 @@ from livematte.refinement.cleanup import (
     settle_doubt,
 )
 from livematte.refinement.foreground import edge_colours, estimate_foreground, in_128ths
-from livematte.refinement.guided import refine_matte
+from livematte.refinement.guided import ColourMatte, colour_matte, refine_matte
 from livematte.refinement.scaling import work_size
 from livematte.refinement.steadiness import Steadiness
 from livematte.refinement.tiles import Tiles, tiles_with
 
 __all__ = [
     "Cleaning",
+    "ColourMatte",
     "Steadiness",
     "Tiles",
     "close_matte",
+    "colour_matte",
     "edge_colours",
     "estimate_foreground",
     "fill_holes",

@@ -18,6 +18,8 @@ pixel, MAD is 0.0102 (bilinear lifting: 0.0160), MSE 0.0036 (0.0051) and the gra
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +27,9 @@ from numpy.typing import NDArray
 from livematte.refinement.cleanup import settle_doubt
 from livematte.refinement.scaling import work_size
 from livematte.refinement.tiles import tiles_with
-from livematte.transforms import resize, shrink
+from livematte.transforms import shrink
 
-__all__ = ["refine_matte"]
+__all__ = ["ColourMatte", "colour_matte", "refine_matte"]
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +40,33 @@ _EPSILON = np.float32(3e-4)  # variance of colour (in [0, 1]²) that counts as f
 _DOUBT = np.float32(0.05)
 _FLOOR = np.float32(0.01)  # weight of an undecided pixel
 _STEP = np.float32(1 / 255)
+
+
+@dataclass(frozen=True, eq=False)
+class ColourMatte:
+    """A matte as a function of colour, another one around each pixel of a small picture.
+
+    Attributes:
+        factors: h×w×4 float32, of red, green and blue in [0, 255] and of 255.
+        guess: the matte at that size, h×w float32 in [0, 1].
+    """
+
+    factors: Floats
+    guess: Floats
+
+    def of(self, image: NDArray[np.uint8]) -> Floats:
+        """The matte of a picture (H×W×3 uint8 RGB) that the small one was made of: H×W float32.
+
+        Computed where it is neither 0 nor 1 at the small size.
+        """
+        height, width = image.shape[:2]
+        around = np.ones((3, 3), np.uint8)
+        edge = (cv2.dilate(self.guess, around) > 0) & (cv2.erode(self.guess, around) < 1)
+        sure = cv2.resize(self.guess, (width, height), interpolation=cv2.INTER_NEAREST)
+        alpha = np.asarray(sure, dtype=np.float32)
+        for tiles in tiles_with(edge.view(np.uint8), height, width).parts():
+            tiles.scatter(_evaluated(tiles.sample(self.factors), tiles.gather(image)), alpha)
+        return alpha
 
 
 def refine_matte(matte: Floats, image: NDArray[np.uint8], *, work_side: int = _WORK_SIDE) -> Floats:
@@ -52,19 +81,28 @@ def refine_matte(matte: Floats, image: NDArray[np.uint8], *, work_side: int = _W
     Returns:
         H×W float32 in [0, 1].
     """
-    height, width = image.shape[:2]
+    return colour_matte(matte, image, work_side=work_side).of(image)
+
+
+def colour_matte(
+    matte: Floats, image: NDArray[np.uint8], *, work_side: int = _WORK_SIDE
+) -> ColourMatte:
+    """The first and longer half of :func:`refine_matte`: how the matte follows the colours."""
     settled = settle_doubt(matte)
     decided: Floats = np.clip((settled - _DOUBT) / (1 - 2 * _DOUBT), 0, 1)
+    rows, columns = work_size(image.shape[0], image.shape[1], work_side)
     if decided.min() == decided.max():
-        return np.full((height, width), decided.flat[0], dtype=np.float32)
-    rows, columns = work_size(height, width, work_side)
+        factors = np.zeros((1, 1, 4), np.float32)
+        factors[..., 3] = decided.flat[0] / 255
+        return ColourMatte(factors, decided[:1, :1])
     small = shrink(image, rows, columns)
-    target = resize(decided, rows, columns)
+    target = shrink(decided, rows, columns)
     radii = (
         max(round(_RADIUS * rows / matte.shape[0]), 1),
         max(round(_RADIUS * columns / matte.shape[1]), 1),
     )
-    return _apply(_for_bytes(_coefficients(_centred(small), target, radii)), small, image)
+    factors = _for_bytes(_coefficients(_centred(small), target, radii))
+    return ColourMatte(factors, _evaluated(factors, small))
 
 
 def _centred(image: NDArray[np.generic]) -> Floats:
@@ -118,19 +156,6 @@ def _for_bytes(coefficients: Floats) -> Floats:
     to_bytes[3, 4] = -_STEP / 510
     stretched = to_bytes / (1 - _STEP)
     return np.asarray(cv2.transform(coefficients, stretched), dtype=np.float32)
-
-
-def _apply(coefficients: Floats, small: NDArray[np.uint8], image: NDArray[np.uint8]) -> Floats:
-    """``a · colour + b`` at full size, where it is neither 0 nor 1 at the small size."""
-    height, width = image.shape[:2]
-    guess = _evaluated(coefficients, small)
-    around = np.ones((3, 3), np.uint8)
-    edge = (cv2.dilate(guess, around) > 0) & (cv2.erode(guess, around) < 1)
-    sure = cv2.resize(guess, (width, height), interpolation=cv2.INTER_NEAREST)
-    alpha = np.asarray(sure, dtype=np.float32)
-    for tiles in tiles_with(edge.view(np.uint8), height, width).parts():
-        tiles.scatter(_evaluated(tiles.sample(coefficients), tiles.gather(image)), alpha)
-    return alpha
 
 
 def _evaluated(coefficients: Floats, colours: NDArray[np.uint8]) -> Floats:

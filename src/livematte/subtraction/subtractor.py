@@ -23,7 +23,7 @@ from livematte.subtraction.light import relit
 from livematte.subtraction.rooms import Method, open_room
 from livematte.transforms import resize, shrink
 
-__all__ = ["Subtraction", "SubtractionStream", "Subtractor"]
+__all__ = ["Blurred", "Found", "Subtraction", "SubtractionStream", "Subtractor"]
 
 Floats = NDArray[np.float32]
 
@@ -79,6 +79,22 @@ class Subtractor:
         return SubtractionStream(self.how, name=self.name)
 
 
+@dataclass(frozen=True, eq=False)
+class Blurred:
+    """A frame, and the same at the work size and blurred; both uint8 RGB."""
+
+    frame: NDArray[np.uint8]
+    small: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A frame (H×W×3 uint8 RGB), and its matte at the work size (h×w float32 in [0, 1])."""
+
+    frame: NDArray[np.uint8]
+    matte: Floats
+
+
 class SubtractionStream:
     """Cuts out what is not the empty room (a :class:`livematte.stream.MatteStream`).
 
@@ -114,9 +130,9 @@ class SubtractionStream:
             UsageError: ``frame`` is not H×W×3 uint8, has no pixels, or changed its size.
             InputError: the camera moved, or everything changed.
         """
-        return self.finish(self.infer(self.fit(frame)), frame, refine=refine)
+        return self.finish(self.infer(self.fit(frame)), refine=refine)
 
-    def fit(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def fit(self, frame: NDArray[np.uint8]) -> Blurred:
         """The first step: the frame at the work size, blurred.
 
         Raises:
@@ -127,14 +143,23 @@ class SubtractionStream:
         if self._person is not None and self._person.shape != (rows, columns):
             raise UsageError(f"{self._name}: the frames of one video have one size")
         small = shrink(np.ascontiguousarray(frame), rows, columns)
-        return np.asarray(cv2.GaussianBlur(small, (0, 0), _BLUR), dtype=np.uint8)
+        return Blurred(frame, np.asarray(cv2.GaussianBlur(small, (0, 0), _BLUR), dtype=np.uint8))
 
-    def infer(self, fitted: NDArray[np.uint8]) -> Floats:
+    def infer(self, fitted: Blurred) -> Found:
         """The second step: the matte at the work size.
 
         Raises:
             InputError: see :meth:`segment`.
         """
+        return Found(fitted.frame, self._small_matte(fitted.small))
+
+    def finish(self, found: Found, *, refine: bool = True) -> Floats:
+        """The third step: the matte at the frame's size (H×W float32 in [0, 1])."""
+        if refine:
+            return refine_matte(found.matte, found.frame, work_side=_WORK_SIDE)
+        return resize(found.matte, found.frame.shape[0], found.frame.shape[1])
+
+    def _small_matte(self, fitted: NDArray[np.uint8]) -> Floats:
         number, self._number = self._number, self._number + 1
         if self._person is None:
             self._person = np.zeros(fitted.shape[:2], bool)
@@ -150,12 +175,6 @@ class SubtractionStream:
         self._person = _guarded(matte)
         self._room.update(picture, self._person)
         return matte
-
-    def finish(self, small: Floats, frame: NDArray[np.uint8], *, refine: bool = True) -> Floats:
-        """The third step: the matte at the frame's size (H×W float32 in [0, 1])."""
-        if refine:
-            return refine_matte(small, frame, work_side=_WORK_SIDE)
-        return resize(small, frame.shape[0], frame.shape[1])
 
     def _check_camera(self, fitted: NDArray[np.uint8], *, learning: bool) -> None:
         assert self._person is not None

@@ -1,8 +1,8 @@
 """Decode, segment, compose and encode, all at the same time.
 
-Four threads hand frames on through short queues: decoding; fitting and inference; refinement and
-composing; encoding. NumPy, OpenCV, FFmpeg and the runtimes release Python's lock while they work.
-A frame and its matte travel as one object, so that no matte meets another frame.
+Four threads hand frames on through short queues: decoding; fitting and inference; lifting to full
+size and composing; encoding. NumPy, OpenCV, FFmpeg and the runtimes release Python's lock while
+they work. A frame and its matte travel as one object, so that no matte meets another frame.
 """
 
 from __future__ import annotations
@@ -155,15 +155,15 @@ class Pipeline:
             with self._clock.stage("fit"):
                 fitted = self._stream.fit(frame.image)
             with self._clock.stage("infer"):
-                matte = self._stream.infer(fitted)
-            if not self._mattes.put((frame, matte)):
+                found = self._stream.infer(fitted)
+            if not self._mattes.put((frame, found)):
                 return
 
     def _compose(self) -> None:
         while (pair := self._take(self._mattes, self._composed)) is not None:
-            frame, small = pair
+            frame, found = pair
             with self._clock.stage("refine"):
-                matted = Matted(frame, self._stream.finish(small, frame.image))
+                matted = Matted(frame, self._stream.finish(found))
             with self._clock.stage("compose"):
                 pixels = self._composer(matted)
             self._clock.add("age", time.perf_counter() - frame.captured)
