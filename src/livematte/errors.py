@@ -8,6 +8,7 @@
     ├── ModelError          4   a model file or its answer cannot be used
     ├── DeviceError         5   the device that was asked for cannot be had
     └── OutputError         6   the result cannot be written
+        └── DiskFull        6   for want of room: nor can the next one
 
 An interrupted command exits with 130. Messages name the file and the remedy.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 __all__ = [
     "DeviceError",
+    "DiskFull",
     "InputError",
     "LivematteError",
     "MissingExtra",
@@ -76,6 +78,10 @@ class OutputError(LivematteError):
     """The result cannot be written."""
 
     exit_code = 6
+
+
+class DiskFull(OutputError):
+    """There is no room for the result, nor for another one."""
 
 
 def one_line(error: BaseException, limit: int = 200) -> str:

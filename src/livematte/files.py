@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from livematte.errors import OutputError
+from livematte.errors import DiskFull, OutputError
 
 __all__ = ["PendingFile", "write_atomically", "write_together"]
 
@@ -146,5 +146,7 @@ def _named(path: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         reason = getattr(error, "strerror", None) or str(error)
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "make room" if full else "check the folder and its permissions"
-        raise OutputError(f"{path}: cannot be written ({reason}); {remedy}") from error
+        told = f"{path}: cannot be written ({reason})"
+        if full:
+            raise DiskFull(f"{told}; make room") from error
+        raise OutputError(f"{told}; check the folder and its permissions") from error

@@ -190,6 +190,26 @@ def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert not list(place.glob(".livematte*"))
 
 
+def test_a_disk_that_fills_ends_a_folder(
+    place: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        (place / "pictures" / f"{number}.png").write_bytes((place / "good.png").read_bytes())
+    written = Path.replace
+
+    def fills(self: Path, other: Path) -> Path:
+        if Path(other).name == "2.png":
+            raise OSError(28, "No space left on device")
+        return written(self, other)
+
+    monkeypatch.setattr(Path, "replace", fills)
+    code, out, err = run("image", "pictures", "-o", "out", "--model", "red.onnx")
+    assert code == OutputError.exit_code
+    assert sorted(path.name for path in Path("out").iterdir()) == ["0.png", "1.png"]
+    assert "stopped, with 3 more to do" in err
+    assert "2 of 3 pictures written" in out
+
+
 COMMAND = (sys.executable, "-m", "livematte", "image")
 
 

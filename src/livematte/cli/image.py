@@ -23,7 +23,7 @@ from livematte.cli.effects import EFFECT_HELP, STRENGTH_HELP, parse_effects
 from livematte.cli.paths import STANDARD, Job, Plan, plan
 from livematte.effects.registry import makes_background
 from livematte.engines import ENGINES, PRECISIONS
-from livematte.errors import InputError, LivematteError, OutputError, UsageError
+from livematte.errors import DiskFull, InputError, LivematteError, OutputError, UsageError
 from livematte.files import write_atomically
 from livematte.images import MAX_PIXELS
 from livematte.segmenter import Care, Segmenter, load
@@ -115,7 +115,7 @@ def command(
     """Cut the person out of pictures.
 
     Exit codes: 2 usage, 3 input, 4 model, 5 device, 6 output, 130 interrupted. In a folder the
-    other pictures are still done; the code is then that of the first failure.
+    other pictures are still done, unless the disk is full; the code is that of the first failure.
     """
     show_log(verbose=verbose, quiet=quiet)
     if sum((cutout, alpha, background is not None)) > 1:
@@ -250,6 +250,9 @@ class _Reporter:
                 f"({kinds}); convert them to JPEG or PNG"
             )
 
+    def stopped(self, left: int) -> None:
+        complain(f"stopped, with {left} more to do: run it again when there is room")
+
     def summary(self, done: int, failed: int, seconds: float) -> None:
         if not (self.quiet or self.as_json):
             print(f"{done} of {done + failed} pictures written, {seconds:.1f} s", flush=True)
@@ -258,7 +261,11 @@ class _Reporter:
 
 
 def _run_all(todo: Plan, make: Callable[[Job], _Entry], report: _Reporter) -> int:
-    """Every picture, whatever happens to the others. The first failure's exit code, or 0."""
+    """Every picture, whatever happens to the others; none after a full disk.
+
+    Returns:
+        The first failure's exit code, or 0.
+    """
     code = done = failed = 0
     total = len(todo.jobs) + len(todo.failures)
     start = time.perf_counter()
@@ -275,6 +282,9 @@ def _run_all(todo: Plan, make: Callable[[Job], _Entry], report: _Reporter) -> in
                 except LivematteError as error:
                     report.failed(error, job.source, job.target)
                     failed, code = failed + 1, code or error.exit_code
+                    if isinstance(error, DiskFull) and done + failed < total:
+                        report.stopped(total - done - failed)
+                        break
                 else:
                     report.done(entry, job.source_name)
                     done += 1
