@@ -21,11 +21,13 @@ import torch
 
 from livematte import networks
 from livematte.data.augment import AugmentConfig
+from livematte.machine import keep_freed_memory
 from livematte.networks.base import NetworkOutput
 from livematte.networks.counting import count_macs
 from livematte.training.batches import BatchMaker, TrainingBatch
 from livematte.training.objective import compute_losses
 from livematte.training.optimisers import make_optimiser
+from livematte.training.processor import fast_kernels
 from livematte.training.recipe import LossConfig, Recipe, Stage
 from livematte.training.store import PictureStore
 
@@ -88,7 +90,11 @@ def measure(
 
     def step(batch: TrainingBatch) -> None:
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        precision = f"{options.precision}-mixed"
+        with (
+            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+            fast_kernels(device, precision),
+        ):
             losses = compute_losses(forward, batch, stage.loss, None)
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
@@ -108,6 +114,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
+    keep_freed_memory(any_size=True)
     device = torch.device(options.device)
     options.batch = options.batch or (64 if device.type == "cuda" else 16)
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32

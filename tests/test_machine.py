@@ -29,11 +29,11 @@ import numpy as np
 from livematte.machine import keep_freed_memory
 
 if sys.argv[1] == "keep":
-    assert keep_freed_memory()
+    assert keep_freed_memory(any_size=sys.argv[2] == "any")
 
 def work():
     for _ in range(50):
-        blocks = [np.ones(4_000_000, np.uint8) for _ in range(6)]
+        blocks = [np.ones(int(sys.argv[3]), np.uint8) for _ in range(6)]
         del blocks
 
 def faults():
@@ -47,9 +47,10 @@ print(faults() - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is nothing to ask elsewhere")
-def test_freed_memory_is_used_again_without_the_system() -> None:
+@pytest.mark.parametrize(("sizes", "block"), [("usual", 4_000_000), ("any", 40_000_000)])
+def test_freed_memory_is_used_again_without_the_system(sizes: str, block: int) -> None:
     def faults(how: str) -> int:
-        command = [sys.executable, "-c", FILM, how]
+        command = [sys.executable, "-c", FILM, how, sizes, str(block)]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     assert faults("keep") * 10 < faults("leave")

@@ -22,9 +22,10 @@ __all__ = [
     "threads_beside_others",
 ]
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # of malloc.h
+_MMAP_THRESHOLD, _MMAP_MAX, _TRIM_THRESHOLD = -3, -4, -1  # of malloc.h
 _LARGEST_BLOCK = 32 << 20  # the most that glibc takes
 _KEPT = 256 << 20
+_MOST_KEPT = (1 << 31) - 1  # what an int holds
 
 
 def processor_name() -> str:
@@ -78,11 +79,15 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory(*, any_size: bool = False) -> bool:
     """Let glibc keep up to 256 MB that this process frees, for what it allocates next.
 
     It would give large blocks back to the system and take them again page by page: a fifth of the
-    processor's time of a 720p film. For programs, not libraries: it concerns the whole process.
+    processor's time of a 720p film, a sixth of a training step's. For programs, not libraries: it
+    concerns the whole process.
+
+    Args:
+        any_size: keep blocks above 32 MB, too, and up to 2 GB in all, as training needs.
 
     Returns:
         Whether it could be asked for: there is nothing to ask where the C library is another one.
@@ -90,6 +95,8 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
+    if any_size:
+        return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _MOST_KEPT))
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK) and mallopt(_TRIM_THRESHOLD, _KEPT))
 
 

@@ -39,6 +39,15 @@ def test_boundary_band_is_as_wide_as_its_kernel_allows() -> None:
     assert band[0, 0, 0].tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
 
 
+@pytest.mark.parametrize("kernel", [3, 5, 7, 15])
+def test_boundary_band_is_what_two_poolings_give(kernel: int) -> None:
+    alpha = (torch.rand(2, 1, 21, 12, generator=torch.Generator().manual_seed(0)) > 0.8).float()
+    dilated = F.max_pool2d(alpha, kernel, stride=1, padding=kernel // 2)
+    eroded = -F.max_pool2d(-alpha, kernel, stride=1, padding=kernel // 2)
+    assert torch.equal(losses.boundary_band(alpha, kernel), dilated - eroded)
+    assert torch.equal(losses.away_from_void(alpha, kernel), eroded)
+
+
 def test_boundary_cross_entropy_sees_only_the_band() -> None:
     logit = torch.where(half() > 0, 20.0, -20.0)
     logit[..., 0] = 20.0

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from livematte.cli.console import complain
 from livematte.errors import InputError
+from livematte.machine import keep_freed_memory
 
 if TYPE_CHECKING:
     from livematte.training.queue import Outcome
@@ -44,6 +45,7 @@ def command(
     entries = load_queue(queue, output)
     config = QueueConfig(_unpacked(data, output), output, minutes, accelerator, devices)
 
+    keep_freed_memory(any_size=True)
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task("reading pictures")
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from livematte.cli.reading import reading_bar
+from livematte.machine import keep_freed_memory
 
 __all__ = ["command"]
 
@@ -48,6 +49,7 @@ def command(
         strategy=strategy,
         max_minutes=max_minutes,
     )
+    keep_freed_memory(any_size=True)
     console = Console(stderr=True)
     with reading_bar(console) as progress:
         result = train(chosen, config, progress=progress)

@@ -23,6 +23,7 @@ from livematte.training import losses
 from livematte.training.batches import BatchMaker, seed_step
 from livematte.training.objective import compute_losses
 from livematte.training.optimisers import make_optimiser, make_plateau, rate_at
+from livematte.training.processor import fast_kernels
 from livematte.training.recipe import Recipe, Stage
 from livematte.training.store import PictureStore
 
@@ -156,7 +157,8 @@ class MattingModule(lightning.LightningModule):
         seed_step(self.recipe.seed, self.global_step, self.global_rank)
         with torch.autocast(self.device.type, enabled=False):
             drawn = self._batches(stage)
-        parts = compute_losses(self._forward[0], drawn, stage.loss, self._teacher[0])
+        with fast_kernels(self.device, self.recipe.precision):
+            parts = compute_losses(self._forward[0], drawn, stage.loss, self._teacher[0])
         loss = torch.stack(list(parts.values())).sum()
         if not torch.isfinite(loss):
             bad = [name for name, value in parts.items() if not torch.isfinite(value)]
