@@ -31,9 +31,11 @@ zoo-table: .venv-test/ready ## score and time the bundled models beside those of
 	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps PEERS=folder of model files'; exit 2; }
 	.venv-test/bin/python benchmarks/zoo_table.py $(PEERS) --data "$(DATA)/portraits" --picture out/zoo-front.png
 
-zoo-sheet: .venv-test/ready ## draw 24 portraits of DATA as cut out by the default model and SHEET_MODELS
-	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps SHEET_MODELS="file file"'; exit 2; }
-	.venv-test/bin/python benchmarks/zoo_sheet.py livematte $(SHEET_MODELS) --data "$(DATA)/portraits" -o out/zoo-sheet.png
+# The best of the released models, where PEERS is their folder.
+SHEET_MODELS ?= $(if $(PEERS),$(addprefix $(PEERS)/,slim_reshape_v2.tflite SINet_Softmax.onnx selfiesegmentation_mlkit-256x256-2021_01_19-v1215.f16.tflite))
+zoo-sheet: .venv-test/ready ## draw 24 portraits of DATA as cut out by our models and SHEET_MODELS (or the best of PEERS)
+	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps PEERS=folder of model files'; exit 2; }
+	.venv-test/bin/python benchmarks/zoo_sheet.py livematte livematte-m $(SHEET_MODELS) --data "$(DATA)/portraits" -o out/zoo-sheet.png
 
 # With the system's Python, which on a lent machine has what it has.
 MINUTES ?= 8

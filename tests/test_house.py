@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 import livematte
+from livematte import weights
 
 SOURCE = Path(livematte.__file__).parent
 MODULES = sorted(
@@ -54,3 +57,23 @@ def test_what_users_run_imports_no_heavy_package() -> None:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_the_wheel_stays_small() -> None:
+    size = 0
+    for path in SOURCE.rglob("*"):
+        if path.is_file() and path.suffix not in {".ckpt", ".pyc"}:
+            size += len(zlib.compress(path.read_bytes(), 6))
+    assert size < 30e6
+
+
+def test_the_readme_tells_what_the_bundled_models_score() -> None:
+    lines = (SOURCE.parents[1] / "README.md").read_text("utf-8").splitlines()
+    for model in weights.bundled():
+        row = next(line for line in lines if re.match(rf"\| \**`{model.name}`\**[ ,|]", line))
+        told = [float(re.sub(r" \(.*", "", cell)) for cell in row.split("|")[3:6]]
+        metrics = model.spec.metrics
+        found = (metrics["portraits_miou"], metrics["portraits_boundary_f"])
+        assert told[0] == pytest.approx(100 * found[0], abs=0.02), model.name
+        assert told[1] == pytest.approx(100 * found[1], abs=0.2), model.name
+        assert told[2] == pytest.approx(1000 * metrics["portraits_mad"], abs=0.2), model.name

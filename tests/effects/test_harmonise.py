@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,13 @@ def scene() -> Scene:
     alpha = np.repeat(row[None], 64, 0)
     frame = np.full((64, 80, 3), (60, 50, 40), np.uint8)
     return frame, alpha, np.full((64, 80, 3), (120, 100, 80), np.uint8)
+
+
+def test_opening_says_on_which_terms(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "livematte"):
+        spec = Harmoniser().spec
+    assert f"licence: {spec.licence}; trained on: {spec.training_data}" in caplog.text
+    assert "research use only" in caplog.text
 
 
 def test_zeros_change_nothing() -> None:

@@ -74,3 +74,15 @@ def test_nobody_is_found_where_nobody_is() -> None:
     backdrop = cv2.imread(str(PORTRAIT.with_name("backdrop.jpg")))
     alpha = livematte.load().segment(cv2.cvtColor(backdrop, cv2.COLOR_BGR2RGB))
     assert (alpha > 0.5).mean() < 0.01
+
+
+def test_who_has_left_leaves_no_trace(portrait: np.ndarray) -> None:
+    backdrop = cv2.imread(str(PORTRAIT.with_name("backdrop.jpg")))
+    room = cv2.cvtColor(cv2.resize(backdrop, portrait.shape[1::-1]), cv2.COLOR_BGR2RGB)
+    engine = livematte.load(weights.DEFAULT_VIDEO, threads=1).engine
+    there = engine.run(fit_image(portrait, engine.spec), None)
+    gone = there
+    for _ in range(2):  # the network alone: a stream would also have seen the cut
+        gone = engine.run(fit_image(room, engine.spec), gone)
+    assert (there > 0.5).mean() > 0.2
+    assert (gone > 0.5).mean() < 0.01

@@ -15,6 +15,7 @@ from livematte.evaluation.temporal import dtssd, flicker
 from livematte.images import read_picture
 from livematte.refinement import Steadiness
 from livematte.segmenter import Care, Segmenter
+from livematte.weights import DEFAULT_VIDEO
 
 PORTRAIT = Path(__file__).parents[2] / "examples" / "portrait.png"
 
@@ -45,7 +46,10 @@ def clip(segmenter: Segmenter) -> list[Sample]:
 def scores(segmenter: Segmenter, clip: list[Sample], steady: Steadiness | None) -> list[float]:
     """dtSSD, flicker and MAD."""
     stream = segmenter.stream(steady=steady)
-    mattes = [stream.segment(frame.image, refine=False) for frame in clip]
+    return scores_of([stream.segment(frame.image, refine=False) for frame in clip], clip)
+
+
+def scores_of(mattes: list[np.ndarray], clip: list[Sample]) -> list[float]:
     pairs = [
         (mattes[n], clip[n].alpha, mattes[n - 1], clip[n - 1].alpha) for n in range(1, len(clip))
     ]
@@ -63,3 +67,15 @@ def test_steadier_than_frame_by_frame_and_no_worse(
         assert steadied[0] < 0.97 * alone[0]
         assert steadied[1] < 0.9 * alone[1]
         assert steadied[2] < 1.03 * alone[2]
+
+
+def test_the_memory_of_the_video_model_steadies_it(clip: list[Sample]) -> None:
+    video = livematte.load(DEFAULT_VIDEO, threads=1).taking(Care(region=False))
+    remembering = scores(video, clip, None)
+    forgetful = [
+        video.stream(steady=None).segment(frame.image, refine=False) for frame in clip
+    ]  # a stream for each frame
+    alone = scores_of(forgetful, clip)
+    assert remembering[0] < 0.95 * alone[0]
+    assert remembering[1] < 0.8 * alone[1]
+    assert remembering[2] < 1.1 * alone[2]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from livematte import networks, weights
 from livematte.data.shards import pack
 from livematte.errors import UsageError
 from livematte.training import queue
@@ -49,6 +50,19 @@ def test_bundled_queues_can_be_read() -> None:
     for name in bundled_queues():
         entries = load_queue(name, Path("runs"))
         assert len({entry.name for entry in entries}) == len(entries) > 1
+
+
+def test_what_is_bundled_can_be_trained_further() -> None:
+    entries = load_queue("further", Path("runs"))
+    for entry in entries:
+        recipe, start = entry.recipe, Path(str(entry.recipe.pretrained))
+        if start.parts[0] == "runs":
+            start = Path(weights.__file__).parent / f"{entry.name}.ckpt"
+        networks.create(
+            recipe.network, prior=recipe.prior, pretrained=start, **recipe.options
+        )  # refuses another network's weights
+    named = {entry.name for entry in entries}
+    assert {weights.DEFAULT, weights.DEFAULT_VIDEO} <= named <= {m.name for m in weights.bundled()}
 
 
 def test_entries_change_their_recipes(write_queue: Callable[[str], Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from livematte.transforms import shrink
 from livematte.weights import HARMONISER
 
 __all__ = ["KIND", "Correction", "Harmoniser", "HarmoniserSpec", "background_light"]
+
+_log = logging.getLogger(__name__)
 
 KIND = "harmoniser"
 
@@ -157,6 +160,8 @@ class Harmoniser:
             raise ModelError(f"{path}: says nothing about itself; export it again")
         self.spec = HarmoniserSpec.from_json(self._function.spec, source=str(path))
         _check_digest(path, content)
+        told = (self.spec.name, self.spec.licence, self.spec.training_data)
+        _log.info("harmoniser %s; licence: %s; trained on: %s", *told)
 
     def predict(
         self,
