@@ -106,6 +106,31 @@ def test_pictures_get_another_background_as_often_as_asked(composites: Path, sti
     assert replaced(1.0).all()
 
 
+def test_some_composites_show_two_people_in_one_matte(composites: Path, still: Recipe) -> None:
+    """People are half as wide as the picture and on either side of it; the room is white."""
+    store = load_training(composites, still.data)
+    left = torch.zeros_like(store.alpha)
+    left[..., : left.shape[-1] // 2] = 255
+    sides = torch.where((torch.arange(len(store)) % 2 == 0).view(-1, 1, 1, 1), left, 255 - left)
+    white = torch.full_like(store.images, 255)
+    store = replace(
+        store, alpha=sides, images=torch.zeros_like(white), backgrounds=white,
+        background_aspect=store.aspect, ignore=torch.zeros_like(store.ignore),
+    )  # fmt: skip
+    recipe = replace(still, stages=(replace(still.stages[0], batch_size=64),))
+
+    def people(crowd: float) -> torch.Tensor:
+        data = replace(recipe.data, replaced=1.0, crowd=crowd, backgrounds=("rooms",), negatives=0)
+        used = replace(recipe, data=data)
+        batch = draw(BatchMaker(store, used), used, 1, 0, 0)
+        dark = (batch.image.mean(dim=1, keepdim=True) < 0.8).float()
+        assert (dark - batch.alpha).abs().mean() < 0.1, "the matte is of all who are seen"
+        return batch.alpha.mean(dim=(1, 2, 3))
+
+    assert people(0.0).max() < 0.6
+    assert 0.2 < (people(1.0) > 0.9).float().mean() < 0.8  # the others stand behind their twin
+
+
 def test_the_moment_before_is_the_same_picture_a_little_moved(
     composites: Path, still: Recipe
 ) -> None:

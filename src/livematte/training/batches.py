@@ -146,10 +146,22 @@ class BatchMaker:
         )
         index = send(changed, device)
         people = Batch(batch.image[index], batch.alpha[index], batch.ignore[index])
-        made = composite(people, rooms.image)
+        made = self._in_company(people, rooms.image)
         alone = send(empty[changed].view(-1, 1, 1, 1), device)
         return Batch(
             batch.image.index_copy(0, index, torch.where(alone, rooms.image, made.image)),
             batch.alpha.index_copy(0, index, made.alpha * ~alone),
             batch.ignore.index_copy(0, index, made.ignore & ~alone),
         )
+
+    def _in_company(self, people: Batch, rooms: Tensor) -> Batch:
+        """Composites of one person each, and of a second one behind some of them."""
+        if not self.recipe.data.crowd:  # else nothing is drawn, so that older recipes see the same
+            return composite(people, rooms)
+        crowded = torch.rand(len(rooms), 1, 1, 1) < self.recipe.data.crowd
+        second = send(crowded, rooms.device)
+        others = Batch(*(x.roll(1, dims=0) for x in (people.image, people.alpha, people.ignore)))
+        behind = composite(others, rooms)
+        made = composite(people, torch.where(second, behind.image, rooms))
+        beside = second * behind.alpha * (1 - made.alpha)
+        return Batch(made.image, made.alpha + beside, made.ignore | (second & behind.ignore))

@@ -146,6 +146,7 @@ class DataConfig:
         backgrounds: folders of pictures without people.
         negatives: share of the batch that is a background alone.
         replaced: chance that a picture which is no cut-out gets another background, too.
+        crowd: chance that another person of the batch stands behind the one before a background.
         upper_body: sets of full-body pictures that are cropped to the upper half of the person.
         validate: sets that are scored after each epoch; empty takes all that are left.
         epoch: pictures drawn in an epoch; 0 draws as many as there are.
@@ -161,6 +162,7 @@ class DataConfig:
     backgrounds: tuple[str, ...] = ()
     negatives: float = 0.0
     replaced: float = 0.0
+    crowd: float = 0.0
     upper_body: tuple[str, ...] = ()
     validate: tuple[str, ...] = ()
     epoch: int = 0
@@ -219,8 +221,9 @@ class Recipe:
             ),
             (steady and not remembers, "loss.steady needs prior: true and data.prior_own"),
             (
-                max(self.data.negatives, self.data.replaced) > 0 and not self.data.backgrounds,
-                "data.negatives and data.replaced need data.backgrounds",
+                max(self.data.negatives, self.data.replaced, self.data.crowd) > 0
+                and not self.data.backgrounds,
+                "data.negatives, data.replaced and data.crowd need data.backgrounds",
             ),
             (
                 bool(self.data.cutouts) and not self.data.backgrounds,
