@@ -18,7 +18,7 @@ __all__ = [
     "find",
 ]
 
-DEFAULT = "livematte"
+DEFAULT = "livematte-m"
 DEFAULT_VIDEO = "livematte-video"
 """What videos are cut out by: it remembers its last matte."""
 
