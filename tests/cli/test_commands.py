@@ -78,12 +78,12 @@ def shipped(
     red_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[weights.BundledModel, ...]:
     """Two bundled models: the default and another, the default with a card."""
-    for name in ("another", "livematte"):
+    for name in ("another", weights.DEFAULT):
         (tmp_path / f"{name}.onnx").write_bytes(red_model.read_bytes())
         entry = json.loads(red_model.with_suffix(".json").read_text("utf-8"))
-        entry["metrics"] = {"portraits_miou": 0.951} if name == "livematte" else {}
+        entry["metrics"] = {"portraits_miou": 0.951} if name == weights.DEFAULT else {}
         (tmp_path / f"{name}.json").write_text(json.dumps(entry), "utf-8")
-    (tmp_path / "livematte.md").write_text("# A card\n\nKnown limits.", "utf-8")
+    (tmp_path / f"{weights.DEFAULT}.md").write_text("# A card\n\nKnown limits.", "utf-8")
     models = weights.bundled(tmp_path)
     monkeypatch.setattr("livematte.cli.models.bundled", lambda: models)
     monkeypatch.setattr("livematte.cli.models.find", lambda name: weights.find(name, tmp_path))
@@ -94,12 +94,12 @@ def test_models_list(run: Run, shipped: tuple[weights.BundledModel, ...]) -> Non
     code, out, _ = run("models", "list")
     assert code == 0
     first, second = out.splitlines()[1:3]
-    assert first.startswith("livematte (default)")
+    assert first.startswith(f"{weights.DEFAULT} (default)")
     assert "MIT" in first
     assert "95.1%" in first
     assert second.startswith("another")
     entries = json.loads(run("models", "list", "--json")[1])
-    assert [entry["name"] for entry in entries] == ["livematte", "another"]
+    assert [entry["name"] for entry in entries] == [weights.DEFAULT, "another"]
 
 
 def test_models_show(run: Run, shipped: tuple[weights.BundledModel, ...]) -> None:
@@ -110,7 +110,7 @@ def test_models_show(run: Run, shipped: tuple[weights.BundledModel, ...]) -> Non
     assert json.loads(run("models", "show", "another", "--json")[1])["height"] == 64
     code, _, err = run("models", "show", "third")
     assert code == 4
-    assert "livematte, another" in err
+    assert f"{weights.DEFAULT}, another" in err
 
 
 def test_a_bundled_model_without_its_spec(tmp_path: Path) -> None:
