@@ -176,6 +176,45 @@ def test_broken_packets_are_left_out_and_counted(
     assert "a.mp4: 2 broken parts were left out" in caplog.text
 
 
+def test_a_clock_that_steps_back_goes_on(
+    make_video: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = make_video("a.ts", frames=10).read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part * 3)
+    source, frames = read(path)
+    assert len(frames) == 30
+    steps = np.diff([float(frame.time) for frame in frames])
+    np.testing.assert_allclose(steps, 1 / float(source.info.rate), atol=0.002)
+    assert caplog.text.count("its clock steps back") == 1
+
+
+def test_sound_goes_on_where_its_clock_steps_back(make_video: Make, tmp_path: Path) -> None:
+    part = make_video("a.ts", frames=10, sound="aac").read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part * 3)
+    source = ContainerSource(Opening(path, path.name))
+    assert source.sound is not None
+    source.sound.want()
+    frames = list(source)
+    times = [float(packet.pts * packet.time_base) for packet in source.sound.take()]
+    assert (np.diff(times) > 0).all()
+    assert times[-1] == pytest.approx(float(frames[-1].time), abs=0.2)
+
+
+def test_damaged_pictures_are_counted(make_video: Make, caplog: pytest.LogCaptureFixture) -> None:
+    path = make_video("a.mkv", frames=30, options={"g": "10"})
+    with av.open(path) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    content = bytearray(path.read_bytes())
+    begin, size = places[10]
+    content[begin + size // 2 : begin + size - 8] = b"\x5a" * (size - 8 - size // 2)
+    path.write_bytes(content)
+    _, frames = read(path)
+    assert frames
+    assert "pictures are damaged" in caplog.text
+
+
 def test_a_change_of_size_is_fitted_into_the_first(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -182,6 +182,22 @@ def test_y4m_to_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert content.getvalue().startswith(b"YUV4MPEG2 W64 H48 F25:1")
 
 
+@pytest.mark.parametrize("size", [(48, 64), (720, 64)])
+def test_y4m_is_read_back_in_its_colours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """It tells no matrix: readers go by its lines."""
+    content = to_stdout(monkeypatch)
+    sink = open_sink("-", Still(), channels="rgb")
+    shown = np.full((*size, 3), (200, 30, 30), np.uint8)
+    sink.write(replace(composed(0, "rgb"), pixels=shown))
+    sink.close()
+    (tmp_path / "a.y4m").write_bytes(content.getvalue())
+    source = ContainerSource(Opening(tmp_path / "a.y4m", "a.y4m"))
+    (frame,) = source
+    assert np.abs(frame.image.astype(int) - shown).max() <= 4
+
+
 @pytest.mark.parametrize(("channels", "planes"), [("rgba", 4), ("rgb", 3), ("grey", 1)])
 def test_raw_pixels_to_stdout(
     monkeypatch: pytest.MonkeyPatch, channels: Channels, planes: int
@@ -373,6 +389,9 @@ def test_virtual_cameras() -> None:
     assert camera.facts == {"width": 64, "height": 48, "fps": 30.0, "device": "/dev/video10"}
     np.testing.assert_array_equal(camera.frames[2], picture(2))
     assert camera.closed
+    fill(VirtualCameraSink(info, open_device=open_device), 1, channels="grey")
+    matte = composed(0, "grey").pixels
+    np.testing.assert_array_equal(made[-1].frames[0], np.dstack([matte] * 3))
     sink = VirtualCameraSink(info, open_device=open_device)
     with pytest.raises(UsageError, match="shows no transparency"):
         sink.write(composed(0, "rgba"))

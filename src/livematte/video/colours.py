@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["Turn", "from_pixels", "is_hdr", "to_rgb", "turn_of"]
+__all__ = ["Turn", "assumed_matrix", "from_pixels", "is_hdr", "to_rgb", "turn_of"]
 
 Turn = tuple[bool, bool, bool]
 """Transpose, then mirror top to bottom, then left to right."""
@@ -47,11 +47,16 @@ def turn_of(frame: VideoFrame) -> Turn:
     return (True, b < 0, c < 0)
 
 
+def assumed_matrix(lines: int) -> Colorspace:
+    """The matrix of pictures of so many lines that declare none."""
+    return Colorspace.ITU709 if lines >= _HD_LINES else Colorspace.ITU601
+
+
 def to_rgb(frame: VideoFrame, converter: VideoReformatter, turn: Turn) -> NDArray[np.uint8]:
     """The picture as H×W×3 uint8 RGB, full range, turned."""
     matrix = frame.colorspace
     if matrix in _UNSPECIFIED:
-        matrix = Colorspace.ITU709 if frame.height >= _HD_LINES else Colorspace.ITU601
+        matrix = assumed_matrix(frame.height)
     full = converter.reformat(
         frame,
         format="rgb24",
@@ -72,11 +77,15 @@ def to_rgb(frame: VideoFrame, converter: VideoReformatter, turn: Turn) -> NDArra
 
 
 def from_pixels(
-    pixels: NDArray[np.uint8], pixel_format: str, converter: VideoReformatter
+    pixels: NDArray[np.uint8],
+    pixel_format: str,
+    converter: VideoReformatter,
+    matrix: Colorspace = Colorspace.ITU709,
 ) -> VideoFrame:
-    """Pixels (H×W grey, H×W×3 or H×W×4, full range) as an encoder's frame: BT.709, tagged.
+    """Pixels (H×W grey, H×W×3 or H×W×4, full range) as an encoder's frame, tagged as BT.709.
 
-    The sides must be even where the format halves the chroma.
+    ``matrix`` is another one for formats that carry no tag, where readers assume it. The sides
+    must be even where the format halves the chroma.
     """
     if pixels.ndim == 2 and pixel_format != "gray":
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
@@ -87,7 +96,7 @@ def from_pixels(
     return converter.reformat(
         frame,
         format=pixel_format,
-        dst_colorspace=Colorspace.ITU709,
+        dst_colorspace=matrix,
         src_color_range=ColorRange.JPEG,
         dst_color_range=ColorRange.MPEG,
         dst_color_trc=ColorTrc.BT709,

@@ -24,7 +24,7 @@ from livematte.video.deinterlace import Deinterlacer
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Frame, SourceInfo
 from livematte.video.inputs import Opening, open_container, reason_of
-from livematte.video.sound import Sound
+from livematte.video.sound import STEP_BACK, Sound
 
 __all__ = ["ContainerSource"]
 
@@ -128,7 +128,9 @@ class ContainerSource:
         total = self._container.duration
         if total is not None and start >= Fraction(total, av.time_base):
             seconds = total / av.time_base
-            raise InputError(f"{self._name}: lasts {seconds:.2f} s, so nothing starts at {start} s")
+            raise InputError(
+                f"{self._name}: lasts {seconds:.2f} s, so nothing starts at {float(start):g} s"
+            )
         try:
             self._container.seek(int(self._origin * av.time_base), backward=True)
         except av.error.FFmpegError:
@@ -144,7 +146,7 @@ class ContainerSource:
 
     def _decode_first(self) -> tuple[NDArray[np.uint8], Fraction]:
         """The first frame, from which the rest of what ``info`` tells comes."""
-        self._skipped = self._resized = 0
+        self._skipped = self._resized = self._damaged = self._restarts = 0
         self._broken: str | None = None
         self._turn: Turn | None = None
         self._transposed = self._cut = False
@@ -212,10 +214,26 @@ class ContainerSource:
                 self._origin = frame.pts * frame.time_base
                 if self.sound is not None:
                     self.sound.origin = self._origin
-            self._clock = frame.pts * frame.time_base - self._origin
+            clock = frame.pts * frame.time_base - self._origin
+            if self._clock is not None and clock < self._clock - STEP_BACK:
+                clock = self._begin_again(clock)
+            self._clock = clock
         else:
             self._clock = Fraction(0) if self._clock is None else self._clock + 1 / self._rate
         return self._clock
+
+    def _begin_again(self, clock: Fraction) -> Fraction:
+        """Seconds of a picture after which the source's clock has stepped back: it goes on.
+
+        So do files that were joined, and senders that were restarted.
+        """
+        assert self._clock is not None
+        if not self._restarts:
+            _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
+        self._restarts += 1
+        on = self._clock + 1 / self._rate
+        self._origin += clock - on
+        return on
 
     def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         if self._turn is None:
@@ -254,6 +272,7 @@ class ContainerSource:
                 self._broken = reason_of(error)
                 continue
             for frame in decoded:
+                self._damaged += frame.is_corrupt
                 yield from self._deinterlacer.push(frame)
         if self._cut:  # what the decoder still holds, for want of a regular end
             for frame in self._stream.decode(None):
@@ -318,6 +337,8 @@ class ContainerSource:
                     self._name,
                     missing,
                 )
+        if self._damaged:
+            _log.warning("%s: %d pictures are damaged; copy it again", self._name, self._damaged)
         if self._skipped:
             _log.warning(
                 "%s: %d broken parts were left out (%s)", self._name, self._skipped, self._broken

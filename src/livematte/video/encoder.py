@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from livematte.errors import OutputError
 from livematte.files import PendingFile
-from livematte.video.colours import from_pixels
+from livematte.video.colours import assumed_matrix, from_pixels
 from livematte.video.encodings import Encoding
 from livematte.video.frames import Composed, Source, SourceInfo
 from livematte.video.inputs import reason_of
@@ -87,7 +87,10 @@ class EncoderSink:
         with self._named():
             if self._container is None:
                 self._start(pixels)
-            frame = from_pixels(pixels, self._encoding.pixel_format, self._converter)
+            # What holds no times (y4m) holds no matrix, either.
+            tagged = self._encoding.times
+            matrix = Colorspace.ITU709 if tagged else assumed_matrix(len(pixels))
+            frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
             if self._encoding.times:
                 frame.pts, frame.time_base = composed.frame.pts, composed.frame.time_base
             else:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import cv2
+import numpy as np
+
 from livematte.errors import MissingExtra, OutputError, UsageError, one_line
 from livematte.video.frames import Composed, SourceInfo
 
@@ -41,11 +44,13 @@ class VirtualCameraSink:
 
         Raises:
             OutputError: there is no such device, or it takes no other size.
-            UsageError: frames that are not RGB.
+            UsageError: frames with transparency.
         """
         pixels = composed.pixels
+        if pixels.ndim == 2:
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
         if pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise UsageError("a virtual camera shows no transparency and no matte: --background")
+            raise UsageError("a virtual camera shows no transparency: give --background or --alpha")
         if self._camera is None:
             height, width = pixels.shape[:2]
             try:
