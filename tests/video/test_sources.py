@@ -24,6 +24,7 @@ from livematte.video.opening import SourceOptions, open_source
 from livematte.video.pacing import PacedSource
 from livematte.video.sequence import SequenceSource
 from video.clips import HEIGHT, WIDTH, person_left, picture
+from video.rtsp import RtspCamera
 
 Make = Callable[..., Path]
 
@@ -274,6 +275,27 @@ def test_a_stream_that_stalls(server: Callable[[bool], str]) -> None:
     with pytest.raises(InputError, match=r"sent nothing|did not answer") as error:
         list(open_source(server(True), SourceOptions(timeout=0.5)))
     assert "secret" not in str(error.value)
+
+
+def test_a_camera_of_the_network() -> None:
+    camera = RtspCamera(50)
+    try:
+        frames = list(open_source(camera.address, SourceOptions(timeout=5)))
+    finally:
+        camera.close()
+    assert len(frames) > 30  # who joins waits for a key frame
+    light = [float(frame.image.mean()) for frame in frames]
+    assert light[-1] > light[0] + 40
+    assert all(np.diff([float(frame.time) for frame in frames]) > 0)
+
+
+def test_a_camera_of_the_network_that_falls_silent() -> None:
+    camera = RtspCamera(30, stalls=True)
+    try:
+        with pytest.raises(InputError, match="sent nothing for 1 s"):
+            list(open_source(camera.address, SourceOptions(timeout=1)))
+    finally:
+        camera.close()
 
 
 def test_nobody_there() -> None:
