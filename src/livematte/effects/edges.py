@@ -17,6 +17,8 @@ Floats = NDArray[np.float32]
 
 _SMOOTHING = 1.0  # standard deviation, in pixels: grain is no edge
 _GAIN = 0.8
+_REACH = np.float32(5)  # pixels in which the smoothing and the operator see the person
+_FADE = np.float32(8)  # pixels more in which lines fade in
 _SEEN = np.float32(0.03)  # of a person, whose outline is not to be drawn
 
 
@@ -44,14 +46,14 @@ def background_edges(
         cv2.Sobel(grey, cv2.CV_32F, *order, scale=_GAIN, borderType=cv2.BORDER_REPLICATE)
         for order in ((1, 0), (0, 1))
     )
-    steepness = np.minimum(cv2.magnitude(across, down), 255).astype(np.uint8)
-    hidden = (alpha > _SEEN).astype(np.uint8)
+    steepness = np.minimum(cv2.magnitude(across, down), 255)
+    room = (alpha <= _SEEN).astype(np.uint8)
     if opacity is not None:
-        hidden |= (opacity < 1).astype(np.uint8)
-    # As far as the smoothing and the operator see the person.
-    hidden = np.asarray(cv2.dilate(hidden, np.ones((9, 9), np.uint8)), np.uint8)
-    steepness[hidden > 0] = 0
-    return np.asarray(cv2.cvtColor(steepness, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+        room &= (opacity >= 1).astype(np.uint8)
+    if not room.all():
+        away = cv2.distanceTransform(room, cv2.DIST_L2, 3)
+        steepness *= np.clip((away - _REACH) / _FADE, 0, 1)
+    return np.asarray(cv2.cvtColor(steepness.astype(np.uint8), cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
 class Edges:
