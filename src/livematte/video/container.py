@@ -146,10 +146,10 @@ class ContainerSource:
 
     def _decode_first(self) -> tuple[NDArray[np.uint8], Fraction]:
         """The first frame, from which the rest of what ``info`` tells comes."""
-        self._skipped = self._resized = self._damaged = self._restarts = 0
+        self._skipped = self._resized = self._damaged = 0
         self._broken: str | None = None
         self._turn: Turn | None = None
-        self._transposed = self._cut = False
+        self._transposed = self._cut = self._stepped_back = False
         self._converter = VideoReformatter()
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
@@ -228,9 +228,9 @@ class ContainerSource:
         So do files that were joined, and senders that were restarted.
         """
         assert self._clock is not None
-        if not self._restarts:
+        if not self._stepped_back:
             _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
-        self._restarts += 1
+        self._stepped_back = True
         on = self._clock + 1 / self._rate
         self._origin += clock - on
         return on

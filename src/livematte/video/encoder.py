@@ -88,10 +88,10 @@ class EncoderSink:
             if self._container is None:
                 self._start(pixels)
             # What holds no times (y4m) holds no matrix, either.
-            tagged = self._encoding.times
-            matrix = Colorspace.ITU709 if tagged else assumed_matrix(len(pixels))
+            timed = self._encoding.times
+            matrix = Colorspace.ITU709 if timed else assumed_matrix(len(pixels))
             frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
-            if self._encoding.times:
+            if timed:
                 frame.pts, frame.time_base = composed.frame.pts, composed.frame.time_base
             else:
                 frame.pts, frame.time_base = self._count, 1 / self._info.rate
