@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 import flatbuffers
 import h5py
@@ -18,18 +19,24 @@ from torch import nn
 from livematte import networks
 from livematte.errors import InputError
 from livematte.networks.blocks import ConvNormAct
+from livematte.networks.efficientnet_lite import EfficientNetLite
+from livematte.networks.inverted_encoder import InvertedEncoder
 from livematte.networks.mobilenet_v2 import MobileNetV2
 from livematte.networks.pretrained import keep_function_with_batch_statistics, load_encoder
 
 WIDTH = 0.35
 
 Layers = dict[str, ConvNormAct]
+Encoder = TypeVar("Encoder", bound=InvertedEncoder)
 
 
 def encoder_of(seed: int) -> MobileNetV2:
-    """An encoder whose batch norms are not the trivial ones."""
     torch.manual_seed(seed)
-    encoder = MobileNetV2(width=WIDTH)
+    return disturbed(MobileNetV2(width=WIDTH))
+
+
+def disturbed(encoder: Encoder) -> Encoder:
+    """The encoder with batch norms that are not the trivial ones."""
     for module in encoder.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None
@@ -258,9 +265,7 @@ def test_another_network_is_refused_and_leaves_no_trace(
     (write_keras if suffix == ".h5" else write_tflite)(layers, path)
     target = MobileNetV2(width=WIDTH)
     before = {name: value.clone() for name, value in target.state_dict().items()}
-    with pytest.raises(
-        InputError, match=rf"other\{suffix}: not a MobileNetV2, for .*(?:{message})"
-    ):
+    with pytest.raises(InputError, match=rf"other\{suffix}: not weights of .*(?:{message})"):
         load_encoder(nn.Sequential(target), path)
     for name, value in target.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -278,7 +283,7 @@ def test_damaged_files_are_named(tmp_path: Path, suffix: str, content: bytes) ->
 def test_foreign_keras_files_are_named(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "start.h5", "w") as file:
         file["model_weights/dense/kernel:0"] = np.zeros((3, 4), np.float32)
-    with pytest.raises(InputError, match=r"start\.h5: not a MobileNetV2.*Conv1/kernel:0"):
+    with pytest.raises(InputError, match=r"start\.h5: not weights of the encoder.*Conv1/kernel:0"):
         networks.create("livematte", pretrained=tmp_path / "start.h5")
 
 
@@ -296,3 +301,44 @@ def test_a_norm_that_does_not_fit_is_named(tmp_path: Path) -> None:
     write_keras(layers, tmp_path / "start.h5")
     with pytest.raises(InputError, match=r"norm of 2\.project"):
         networks.create("livematte", pretrained=tmp_path / "start.h5")
+
+
+def write_torch(layers: Layers, path: Path) -> None:
+    """As efficientnet_pytorch names them, with the classifier that no encoder takes."""
+    content = {"_fc.weight": torch.zeros(10, 8)}
+    norms = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
+    for place, (convolution, norm, *_) in layers.items():
+        index, _, part = place.partition(".")
+        block = f"_blocks.{index}." if part else ""
+        content[f"{block}_{part or 'conv'}_{'conv' if part else 'stem'}.weight"] = (
+            convolution.weight.detach()
+        )
+        name = f"{block}{norms[part]}" if part else "_bn0"
+        content |= {f"{name}.{key}": value for key, value in norm.state_dict().items()}
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize("variant", [0, 1, 2])
+def test_efficientnet_lite_gives_the_same_features(tmp_path: Path, variant: int) -> None:
+    torch.manual_seed(0)
+    source = disturbed(EfficientNetLite(variant=variant))
+    write_torch(source.named_convolutions(), tmp_path / "start.pth")
+    network = networks.create(
+        "livematte",
+        encoder=f"efficientnet_lite{variant}",
+        pretrained=tmp_path / "start.pth",
+    )
+    encoder = network.encoder
+    assert isinstance(encoder, EfficientNetLite)
+    for own, wanted in zip(encoder.eval()(picture()), source(picture()), strict=True):
+        torch.testing.assert_close(own, wanted)
+
+
+def test_one_encoder_does_not_start_another(tmp_path: Path) -> None:
+    write_torch(EfficientNetLite().named_convolutions(), tmp_path / "start.pth")
+    with pytest.raises(InputError, match=r"not weights of MobileNetV2, for it has 45 of 51"):
+        networks.create("livematte", pretrained=tmp_path / "start.pth")
+    with pytest.raises(InputError, match=r"not weights of EfficientNetLite, for it has 45"):
+        networks.create(
+            "livematte", encoder="efficientnet_lite1", pretrained=tmp_path / "start.pth"
+        )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from livematte.training.processor import fast_kernels
+from livematte.training.processor import fast_kernels, precision_on
 
 CPU = torch.device("cpu")
 
@@ -59,3 +59,26 @@ def test_the_gradient_is_that_of_floats() -> None:
     for mine, theirs in zip(network.parameters(), exact.parameters(), strict=True):
         assert mine.grad is not None
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=0.05, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "instructions", "asked", "wanted"),
+    [
+        ("cpu", {"avx2": True, "avx512_bf16": False}, "bf16-mixed", "32-true"),
+        ("cpu", {"avx2": True, "avx512_bf16": True}, "bf16-mixed", "bf16-mixed"),
+        ("cpu", {"bf16": True}, "bf16-mixed", "bf16-mixed"),
+        ("cpu", {}, "32-true", "32-true"),
+        ("gpu", {}, "bf16-mixed", "bf16-mixed"),
+    ],
+)
+def test_bfloat16_is_not_emulated(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    accelerator: str,
+    instructions: dict[str, bool],
+    asked: str,
+    wanted: str,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    assert precision_on(accelerator, asked) == wanted
+    assert ("32-bit floats" in caplog.text) == (asked != wanted)

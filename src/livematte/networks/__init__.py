@@ -103,7 +103,8 @@ def create(
 def _load(network: Network, source: str | Path) -> None:
     from livematte.networks import checkpoint, pretrained  # noqa: PLC0415
 
-    if Path(source).suffix in checkpoint.SUFFIXES:
-        checkpoint.load_weights(network, Path(source))
+    path = Path(source)
+    if path.suffix in checkpoint.SUFFIXES and not pretrained.holds_encoder_alone(path):
+        checkpoint.load_weights(network, path)
     else:
         pretrained.load_encoder(network, source)

@@ -67,6 +67,7 @@ class InvertedResidual(nn.Module):
         outputs: int,
         *,
         expanded: int,
+        kernel: int = 3,
         stride: int = 1,
         dilation: int = 1,
         activation: Activation = nn.ReLU6,
@@ -85,7 +86,7 @@ class InvertedResidual(nn.Module):
         self.depthwise = ConvNormAct(
             expanded,
             expanded,
-            3,
+            kernel,
             stride,
             groups=expanded,
             dilation=dilation,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from livematte.errors import ModelError
+from livematte.errors import ModelError, one_line
 
 __all__ = ["SUFFIXES", "load_weights", "read_checkpoint", "set_weights"]
 
@@ -73,7 +73,7 @@ def set_weights(network: nn.Module, content: dict[str, Any], path: Path) -> None
         network.load_state_dict(_with_prior_channel(_with_edge_head_of(content, own), own))
     except RuntimeError as error:
         name = type(network).__name__
-        raise ModelError(f"{path}: not the weights of this {name}: {error}") from error
+        raise ModelError(f"{path}: not the weights of this {name}: {one_line(error)}") from error
 
 
 def _with_edge_head_of(source: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """LiveMatte, our own network.
 
-A MobileNetV2 encoder that can start from ImageNet or VOC weights; a global context vector at the
+An encoder of inverted residuals that can start from ImageNet weights (MobileNetV2, or
+EfficientNet-Lite in the larger form); a global context vector at the
 deepest level (DeepLabV3's image pooling); a decoder of additive skips and depthwise residual
 blocks (PortraitNet); a learned overlapping upsampling to full size, so that edges are placed
 between the pixels of the last feature map; a boundary head that exists in training only.
@@ -10,16 +11,22 @@ mean and transposed convolution.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livematte.networks.base import Network, NetworkOutput
 from livematte.networks.blocks import ConvNormAct, upsample
+from livematte.networks.efficientnet_lite import EfficientNetLite
+from livematte.networks.inverted_encoder import InvertedEncoder
 from livematte.networks.mobilenet_v2 import MobileNetV2
 
 __all__ = ["DecoderLevel", "LiveMatte", "SeparableResidual"]
+
+EncoderName = Literal[
+    "mobilenet_v2", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"
+]
 
 
 class SeparableResidual(nn.Module):
@@ -54,7 +61,8 @@ class LiveMatte(Network):
 
     Args:
         prior: take the last matte as a fourth channel.
-        width: multiplier of the encoder's channels.
+        encoder: what sees the picture; ``mobilenet_v2`` comes in any ``width``.
+        width: multiplier of MobileNetV2's channels.
         decoder: channels at 1/16, 1/8, 1/4 and 1/2.
         repeats: residual blocks per decoder level.
         edge: have the boundary head; without it a boundary loss cannot be asked for.
@@ -68,13 +76,14 @@ class LiveMatte(Network):
         self,
         *,
         prior: bool = False,
+        encoder: EncoderName = "mobilenet_v2",
         width: float = 0.5,
         decoder: tuple[int, int, int, int] = (64, 40, 32, 16),
         repeats: int = 2,
         edge: bool = True,
     ) -> None:
         super().__init__(prior=prior)
-        self.encoder = MobileNetV2(self.in_channels, width=width)
+        self.encoder = _encoder(encoder, self.in_channels, width)
         *skips, deepest = self.encoder.channels
         self.context = nn.Conv2d(deepest, deepest, 1)
         self.levels = nn.ModuleList()
@@ -94,3 +103,9 @@ class LiveMatte(Network):
             x = level(x, skip)
         edge = self.edge_head(x) if self.training and self.edge_head is not None else None
         return NetworkOutput(mask=self.mask_head(x), edge=edge)
+
+
+def _encoder(name: EncoderName, in_channels: int, width: float) -> InvertedEncoder:
+    if name == "mobilenet_v2":
+        return MobileNetV2(in_channels, width=width)
+    return EfficientNetLite(in_channels, variant=int(name[-1]))

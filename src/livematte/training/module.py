@@ -17,7 +17,7 @@ from torchmetrics import MeanMetric
 from livematte.data.priors import PriorConfig, make_priors
 from livematte.errors import TrainingError, UsageError
 from livematte.networks.base import Network, NetworkOutput
-from livematte.networks.mobilenet_v2 import MobileNetV2
+from livematte.networks.inverted_encoder import InvertedEncoder
 from livematte.networks.quantised import QuantisedNetwork
 from livematte.training import losses
 from livematte.training.batches import BatchMaker, seed_step
@@ -142,11 +142,13 @@ class MattingModule(lightning.LightningModule):
             if stage.freezes:
                 raise UsageError(f"{self.recipe.network} has no encoder that could be frozen")
             return
-        if stage.freeze_levels and not isinstance(encoder, MobileNetV2):
-            raise UsageError(f"{self.recipe.network}: freeze_levels needs a MobileNetV2 encoder")
+        if stage.freeze_levels and not isinstance(encoder, InvertedEncoder):
+            raise UsageError(
+                f"{self.recipe.network}: freeze_levels needs an encoder of inverted residuals"
+            )
         encoder.requires_grad_(not stage.freeze_encoder)
         encoder.train(not stage.freeze_encoder)
-        if isinstance(encoder, MobileNetV2):
+        if isinstance(encoder, InvertedEncoder):
             for part in encoder.first_levels(stage.freeze_levels):
                 part.requires_grad_(False)
                 part.eval()
@@ -157,7 +159,7 @@ class MattingModule(lightning.LightningModule):
         seed_step(self.recipe.seed, self.global_step, self.global_rank)
         with torch.autocast(self.device.type, enabled=False):
             drawn = self._batches(stage)
-        with fast_kernels(self.device, self.recipe.precision):
+        with fast_kernels(self.device, str(self.trainer.precision)):
             parts = compute_losses(self._forward[0], drawn, stage.loss, self._teacher[0])
         loss = torch.stack(list(parts.values())).sum()
         if not torch.isfinite(loss):

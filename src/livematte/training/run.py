@@ -25,6 +25,7 @@ from livematte.training.averaging import RisingAverage
 from livematte.training.checkpoint import load_network, load_recipe_of
 from livematte.training.curves import draw_curves
 from livematte.training.module import MattingModule
+from livematte.training.processor import precision_on
 from livematte.training.recipe import Recipe
 from livematte.training.store import PictureCache, PictureStore, Progress
 
@@ -153,7 +154,7 @@ def _trainer(recipe: Recipe, config: RunConfig, clock: Callable[[], float]) -> T
             devices=config.devices,
             num_nodes=config.nodes,
             strategy=_strategy(config),
-            precision=recipe.precision,
+            precision=precision_on(config.accelerator, recipe.precision),
             max_epochs=sum(stage.epochs for stage in recipe.stages),
             callbacks=callbacks,
             logger=CSVLogger(config.output, name="log", flush_logs_every_n_steps=1),
