@@ -86,6 +86,21 @@ def test_doubt_far_from_an_edge_is_settled() -> None:
     assert settled[29, 50] == np.float32(0.4)
 
 
+@pytest.mark.parametrize(("alpha", "filled"), [(0.3, True), (0.1, False)])
+def test_a_small_gap_is_filled_where_it_is_not_surely_the_room(alpha: float, filled: bool) -> None:
+    matte = np.zeros((100, 100), np.float32)
+    matte[20:, 10:90] = 1
+    matte[60:66, 48:54] = alpha  # a strap
+    assert (settle_doubt(matte)[63, 51] == 1) == filled
+
+
+def test_a_large_gap_is_left_open() -> None:
+    matte = np.zeros((100, 100), np.float32)
+    matte[20:, 10:90] = 1
+    matte[50:80, 40:70] = 0.3
+    assert settle_doubt(matte)[65, 55] < 0.5
+
+
 def test_specks_go_and_second_persons_stay() -> None:
     matte = np.zeros((100, 200), np.float32)
     matte[20:90, 20:80] = 1
