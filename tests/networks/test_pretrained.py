@@ -20,9 +20,10 @@ from livematte import networks
 from livematte.errors import InputError
 from livematte.networks.blocks import ConvNormAct
 from livematte.networks.efficientnet_lite import EfficientNetLite
+from livematte.networks.folding import keep_function_with_batch_statistics
 from livematte.networks.inverted_encoder import InvertedEncoder
 from livematte.networks.mobilenet_v2 import MobileNetV2
-from livematte.networks.pretrained import keep_function_with_batch_statistics, load_encoder
+from livematte.networks.pretrained import load_encoder
 
 WIDTH = 0.35
 

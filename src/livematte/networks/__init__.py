@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from livematte import weights
 from livematte.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def create(
     Args:
         name: one of :func:`names`.
         prior: take the last matte as a fourth input channel.
-        pretrained: a ``.pt``, ``.pth`` or ``.ckpt`` file of livematte for the whole network, or
-            whatever :func:`livematte.networks.pretrained.load_encoder` reads for its encoder.
+        pretrained: the name of a bundled model, or a ``.pt``, ``.pth``, ``.ckpt`` or ``.onnx`` file
+            of livematte, for the whole network; or whatever
+            :func:`livematte.networks.pretrained.load_encoder` reads for its encoder.
         channels: [inputs, outputs] of the layers of a pruned network that have others than the
             class gives them.
         quantised: round features and weights as 8-bit integers do, for quantisation-aware training
@@ -101,10 +103,21 @@ def create(
 
 
 def _load(network: Network, source: str | Path) -> None:
-    from livematte.networks import checkpoint, pretrained  # noqa: PLC0415
+    from livematte.networks import checkpoint, exported, pretrained  # noqa: PLC0415
 
-    path = Path(source)
-    if path.suffix in checkpoint.SUFFIXES and not pretrained.holds_encoder_alone(path):
+    path = _bundled(str(source)) or Path(source)
+    if path.suffix == ".onnx":
+        exported.load_exported(network, path)
+    elif path.suffix in checkpoint.SUFFIXES and not pretrained.holds_encoder_alone(path):
         checkpoint.load_weights(network, path)
     else:
         pretrained.load_encoder(network, source)
+
+
+def _bundled(name: str) -> Path | None:
+    """A bundled model's file: its checkpoint in a checkout of the repository, else its ONNX."""
+    for model in weights.bundled():
+        if model.name == name:
+            checkpoint = model.path.with_suffix(".ckpt")
+            return checkpoint if checkpoint.is_file() else model.path
+    return None

@@ -37,8 +37,6 @@ class InvertedEncoder(nn.Module):
     Attributes:
         channels: channels of the five feature maps that :meth:`forward` returns.
         blocks: the inverted residuals.
-        norms_folded: whether the batch norms came folded into the kernels, and only add a bias;
-            see :func:`livematte.networks.pretrained.keep_function_with_batch_statistics`.
     """
 
     def __init__(
@@ -88,7 +86,6 @@ class InvertedEncoder(nn.Module):
                 channels[level] = inputs
         self._ends = tuple(ends.values())
         self.channels = tuple(channels.values())
-        self.norms_folded = False
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Features after the last block of each level: 1/2, 1/4, 1/8, 1/16 and 1/32.

@@ -21,12 +21,11 @@ from torch import Tensor, nn
 
 from livematte.errors import InputError, LivematteError, MissingExtra, one_line
 from livematte.networks.blocks import ConvNormAct
+from livematte.networks.folding import mark_folded
 from livematte.networks.inverted_encoder import InvertedEncoder
 
 __all__ = [
-    "has_folded_norms",
     "holds_encoder_alone",
-    "keep_function_with_batch_statistics",
     "load_encoder",
 ]
 
@@ -88,8 +87,10 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
             _copy(weights[name], target)
         else:
             _make_identity(target)
-    if path.suffix == ".tflite":
-        encoder.norms_folded = True
+        if path.suffix == ".tflite":
+            norm = target[1]
+            assert isinstance(norm, nn.BatchNorm2d)
+            mark_folded(norm)
 
 
 def _read(reader: Callable[[Path], dict[str, _Convolution]], path: Path) -> dict[str, _Convolution]:
@@ -149,47 +150,6 @@ def holds_encoder_alone(path: Path) -> bool:
         )
     except Exception:  # damage, or another format: whoever reads it in earnest says so
         return False
-
-
-def has_folded_norms(network: nn.Module) -> bool:
-    """Whether :func:`keep_function_with_batch_statistics` has something to do."""
-    return any(isinstance(m, InvertedEncoder) and m.norms_folded for m in network.modules())
-
-
-def keep_function_with_batch_statistics(network: nn.Module, images: Tensor) -> None:
-    """Refit folded batch norms so that training mode computes what the file computed.
-
-    A folded norm only adds its bias. In training mode a batch norm divides by the batch's own
-    deviation, which would undo the weights; so each takes the mean m and variance v that
-    ``images`` (N×C×H×W, the encoder's input) show it, the scale sqrt(v) and the shift bias + m.
-    Does nothing to an encoder whose norms came with the file.
-    """
-    for encoder in (m for m in network.modules() if isinstance(m, InvertedEncoder)):
-        if not encoder.norms_folded:
-            continue
-        hooks = [
-            norm.register_forward_pre_hook(_refit)
-            for norm in encoder.modules()
-            if isinstance(norm, nn.BatchNorm2d)
-        ]
-        was_training = encoder.training
-        with torch.no_grad():
-            encoder.eval()(images)
-        encoder.train(was_training)
-        for hook in hooks:
-            hook.remove()
-        encoder.norms_folded = False
-
-
-def _refit(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    assert isinstance(module, nn.BatchNorm2d)
-    assert module.running_mean is not None
-    assert module.running_var is not None
-    variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
-    module.running_mean.copy_(mean)
-    module.running_var.copy_(variance)
-    module.bias.add_(mean * module.weight)
-    module.weight.mul_(torch.sqrt(variance + module.eps))
 
 
 def _copy(source: _Convolution, target: ConvNormAct) -> None:
@@ -267,16 +227,15 @@ def _read_torch(path: Path) -> dict[str, _Convolution]:
     """EfficientNet in PyTorch by the names of ``efficientnet_pytorch``."""
     tensors = torch.load(path, map_location="cpu", weights_only=True)
     found = {"stem": _torch_convolution(tensors, _TORCH_STEM, "_bn0")}
-    for index in itertools.count():
+    for index in range(sum(name.endswith("_project_conv.weight") for name in tensors)):
         block = f"_blocks.{index}."
-        if f"{block}_project_conv.weight" not in tensors:
-            return found
         expanded = f"{block}_expand_conv.weight" in tensors
         parts = (("expand", "_bn0"),) if expanded else ()
         for part, norm in (*parts, ("depthwise", "_bn1"), ("project", "_bn2")):
             found[f"{index}.{part}"] = _torch_convolution(
                 tensors, f"{block}_{part}_conv", f"{block}{norm}"
             )
+    return found
 
 
 def _torch_convolution(tensors: Mapping[str, Tensor], layer: str, norm: str) -> _Convolution:

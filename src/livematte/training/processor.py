@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional as F
@@ -16,6 +16,8 @@ __all__ = ["FloatStridedDepthwise", "fast_kernels", "precision_on"]
 
 # What computes in bfloat16 itself: AVX-512 BF16 or AMX of x86, BF16 of Arm.
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def fast_kernels(device: torch.device, precision: str) -> AbstractContextManager
     return contextlib.nullcontext()
 
 
-def precision_on(accelerator: str, precision: str) -> str:
+def precision_on(accelerator: str, precision: Precision) -> Precision:
     """The precision to train in on Lightning's ``accelerator``: ``precision``, or 32-bit floats.
 
     A processor without bfloat16 instructions emulates it: depthwise convolutions take 15 to 100

@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 import yaml
 
-from livematte import weights
 from livematte.errors import LivematteError, UsageError, one_line
 from livematte.training.checkpoint import epochs_done
 from livematte.training.recipe import Recipe, load_recipe
@@ -106,8 +105,7 @@ def load_queue(name_or_path: str, runs: Path) -> tuple[Entry, ...]:
     It is a list of mappings: ``recipe`` (a bundled recipe's name, or a file, from the queue's
     folder or the working one), and, where wanted, ``name``, ``share`` and ``set``, a list of
     ``key=value`` or a mapping. ``{runs}`` in a value of ``set`` stands for the folder of the run
-    folders, so that an entry can start from another's ``best.ckpt``, and ``{weights}`` for that of
-    the bundled models, where a checkout of the repository has their checkpoints.
+    folders, so that an entry can start from another's ``best.ckpt``.
 
     Args:
         name_or_path: such as ``zoo`` or ``my/queue.yaml``.
@@ -151,19 +149,12 @@ def _entry(item: Any, path: Path, number: int, runs: Path) -> Entry:
     beside = path.parent / item["recipe"]
     recipe = load_recipe(
         str(beside) if beside.is_file() else item["recipe"],
-        [_with_folders(str(change), runs) for change in changes],
+        [str(change).replace("{runs}", str(runs)) for change in changes],
     )
     name = str(item.get("name", recipe.name))
     if not _NAME.fullmatch(name):
         raise UsageError(f"{place}: the name {name!r} is no plain folder name")
     return Entry(name, replace(recipe, name=name), float(share))
-
-
-def _with_folders(change: str, runs: Path) -> str:
-    folders = {"{runs}": runs, "{weights}": Path(weights.__file__).parent}
-    for word, folder in folders.items():
-        change = change.replace(word, str(folder))
-    return change
 
 
 def run_queue(

@@ -20,7 +20,7 @@ from livematte import networks
 from livematte.errors import DeviceError, TrainingError, UsageError
 from livematte.files import write_atomically
 from livematte.networks.base import Network
-from livematte.networks.pretrained import has_folded_norms, keep_function_with_batch_statistics
+from livematte.networks.folding import has_folded_norms, keep_function_with_batch_statistics
 from livematte.training.averaging import RisingAverage
 from livematte.training.checkpoint import load_network, load_recipe_of
 from livematte.training.curves import draw_curves
