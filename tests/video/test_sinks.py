@@ -182,6 +182,29 @@ def test_y4m_to_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert content.getvalue().startswith(b"YUV4MPEG2 W64 H48 F25:1")
 
 
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [
+        ([0, 40, 80, 120], [0, 1, 2, 3]),
+        ([1000, 1040, 1080], [0, 1, 2]),  # it begins with the first one
+        ([0, 62, 79, 141, 160], [0, 1, 2, 3, 4]),  # a clock that trembles
+        ([0, 40, 200, 240], [0, 1, 1, 1, 1, 2, 3]),  # three were dropped, or never came
+        ([0, 20, 40, 60, 80, 100, 120], [0, 1, 2, 4, 6]),  # twice the rate
+    ],
+)
+def test_what_keeps_no_times_keeps_the_pace(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, times: list[int], shown: list[int]
+) -> None:
+    content = to_stdout(monkeypatch)
+    sink = open_sink("-", Still(), channels="rgb")
+    for number, at in enumerate(times):
+        sink.write(composed(number, at=at))
+    sink.close()
+    (tmp_path / "a.y4m").write_bytes(content.getvalue())
+    places = [person_left(image) for image in decode(tmp_path / "a.y4m")]
+    assert places == [person_left(picture(number)) for number in shown]
+
+
 @pytest.mark.parametrize("size", [(48, 64), (720, 64)])
 def test_y4m_is_read_back_in_its_colours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]

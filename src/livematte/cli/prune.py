@@ -10,6 +10,7 @@ from rich.console import Console
 
 from livematte.cli.reading import reading_bar
 from livematte.errors import UsageError
+from livematte.machine import keep_freed_memory
 
 __all__ = ["command"]
 
@@ -51,6 +52,7 @@ def command(
 
     if data is None and epochs:
         raise UsageError("--epochs needs data to tune on: give --data FOLDER")
+    keep_freed_memory(any_size=True)
     config = PruneConfig(
         ratio,
         output,

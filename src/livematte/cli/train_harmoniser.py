@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from livematte.machine import keep_freed_memory
+
 if TYPE_CHECKING:
     from livematte.training.harmoniser import HarmoniserScores
 
@@ -46,6 +48,7 @@ def command(
 
     chosen = load_harmoniser_recipe(recipe, overrides or [])
     folder = output or Path("runs") / chosen.name
+    keep_freed_memory(any_size=True)
     console = Console(stderr=True)
 
     def report(step: int, scores: HarmoniserScores) -> None:

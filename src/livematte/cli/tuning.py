@@ -9,6 +9,7 @@ from rich.console import Console
 
 from livematte.cli.reading import reading_bar
 from livematte.errors import UsageError
+from livematte.machine import keep_freed_memory
 
 if TYPE_CHECKING:
     from livematte.training.qat import QatConfig
@@ -49,6 +50,7 @@ def tune(checkpoint: Path, config: QatConfig) -> Path:
     """Run the tuning with a bar; gives the best checkpoint."""
     from livematte.training.qat import train_aware  # noqa: PLC0415
 
+    keep_freed_memory(any_size=True)
     console = Console(stderr=True)
     with reading_bar(console) as progress:
         result = train_aware(checkpoint, config, progress=progress)

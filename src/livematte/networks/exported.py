@@ -105,9 +105,9 @@ def _weights(model: ModelProto) -> dict[str, Tensor]:
 def _kernel(stored: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.generic]:
     """A kernel as it is, or its 8-bit integers times their scales."""
     if f"{name}{_INTEGERS}" in stored:
-        return np.multiply(
-            stored[f"{name}{_INTEGERS}"], stored[f"{name}{_SCALE}"], dtype=np.float32
-        )
+        integers, scale = stored[f"{name}{_INTEGERS}"], stored[f"{name}{_SCALE}"]
+        kernel: NDArray[np.float32] = integers.astype(np.float32) * scale.astype(np.float32)
+        return kernel
     return stored[name]
 
 

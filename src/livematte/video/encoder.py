@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
+from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from livematte.errors import OutputError
 from livematte.files import PendingFile
 from livematte.video.colours import assumed_matrix, from_pixels
+from livematte.video.constant_rate import ConstantRate
 from livematte.video.encodings import Encoding
 from livematte.video.frames import Composed, Source, SourceInfo
 from livematte.video.inputs import reason_of
@@ -37,7 +39,8 @@ class EncoderSink:
     """Encodes frames, with their times, and copies the source's sound beside them.
 
     A file is written beside its place and gets its name with :meth:`close`, so it is whole or not
-    there. Odd sides are made even by repeating the last row or column.
+    there. Odd sides are made even by repeating the last row or column. Formats that keep no times
+    get the source's rate: frames are repeated or left out so that each is shown in its time.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class EncoderSink:
         self._converter = VideoReformatter()
         self._video: VideoStream
         self._voice: AudioStream | None = None
+        self._slots = None if encoding.times else ConstantRate(source.info.rate)
         self._count = 0
+        self._last: VideoFrame | None = None
         self._sound: Sound | None = source.sound if encoding.times else None
         if self._sound is not None:
             self._sound.want()
@@ -83,22 +88,35 @@ class EncoderSink:
             OutputError: a full disk, or a server that went away.
             BrokenPipeError: nobody reads from the pipe any more.
         """
+        due = 1 if self._slots is None else self._slots.slots(composed.frame.time)
+        if not due:
+            return
         pixels = self._even(composed.pixels)
         with self._named():
             if self._container is None:
                 self._start(pixels)
             # What holds no times (y4m) holds no matrix, either.
-            timed = self._encoding.times
+            timed = self._slots is None
             matrix = Colorspace.ITU709 if timed else assumed_matrix(len(pixels))
             frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
             if timed:
                 frame.pts, frame.time_base = composed.frame.pts, composed.frame.time_base
+                self._encode(frame)
             else:
-                frame.pts, frame.time_base = self._count, 1 / self._info.rate
-            self._count += 1
-            assert self._container is not None
-            self._container.mux(self._video.encode(frame))
+                self._fill(due - 1, self._last)
+                self._fill(1, frame)
+                self._last = frame
             self._copy_sound()
+
+    def _fill(self, slots: int, frame: VideoFrame | None) -> None:
+        for _ in range(slots if frame is not None else 0):
+            frame.pts, frame.time_base = self._count, 1 / self._info.rate
+            self._count += 1
+            self._encode(frame)
+
+    def _encode(self, frame: VideoFrame) -> None:
+        assert self._container is not None
+        self._container.mux(self._video.encode(frame))
 
     def close(self) -> None:
         """Finish the file and give it its name; without a frame, none is made.
