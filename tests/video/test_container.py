@@ -150,6 +150,13 @@ def test_sound_nobody_wants_is_not_kept_for_ever(
     assert len(source.sound.take()) <= 10
 
 
+def test_a_last_picture_that_stays_long_can_be_started_at(make_video: Make) -> None:
+    """FFmpeg takes the film to end soon after its last picture has come."""
+    path = make_video("a.mp4", frames=3, times=[0, 0.5, 2.5])
+    _, frames = read(path, start=Fraction(22, 10))
+    assert [frame.time for frame in frames] == [Fraction(3, 10)]
+
+
 def test_a_truncated_file_is_kept_as_far_as_it_goes(
     make_video: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -159,6 +166,48 @@ def test_a_truncated_file_is_kept_as_far_as_it_goes(
     _, frames = read(path)
     assert 50 < len(frames) < 240
     assert "was cut short" in caplog.text
+
+
+def test_a_film_that_lacks_its_last_pictures_is_told(
+    make_video: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An MP4 lists its pictures in front, so that even the last one is missed."""
+    whole = make_video("whole.mp4", frames=30, sound="aac")
+    front = tmp_path / "front.mp4"
+    with (
+        av.open(whole) as given,
+        av.open(front, "w", container_options={"movflags": "+faststart"}) as out,
+    ):
+        (video,) = given.streams.video
+        copy = out.add_stream_from_template(video)
+        for packet in given.demux(video):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+    content = front.read_bytes()
+    front.write_bytes(content[:-40])
+    frames = list(ContainerSource(Opening(front, "front.mp4")))
+    assert 0 < len(frames) < 30
+    assert "front.mp4: ends" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("sound.mp4", {"sound": "aac"}),
+        ("b-frames.mov", {"options": {"bf": "3"}}),
+        ("uneven.mp4", {"times": [0, 0.04, 0.9, 1.0, 1.01], "frames": 5}),
+        ("a.mkv", {}),
+        ("a.ts", {}),
+        ("a.avi", {"codec": "mpeg4"}),
+    ],
+)
+def test_a_whole_film_is_told_to_be_nothing_less(
+    make_video: Make, caplog: pytest.LogCaptureFixture, name: str, more: dict[str, object]
+) -> None:
+    path = make_video(name, **more)
+    assert list(ContainerSource(Opening(path, name)))
+    assert not caplog.text
 
 
 def test_broken_packets_are_left_out_and_counted(

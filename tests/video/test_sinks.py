@@ -182,6 +182,19 @@ def test_y4m_to_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert content.getvalue().startswith(b"YUV4MPEG2 W64 H48 F25:1")
 
 
+@pytest.mark.parametrize(("live", "first"), [(True, 0), (False, 1000)])
+def test_what_is_recorded_live_begins_at_nought(tmp_path: Path, live: bool, first: int) -> None:
+    still = Still()
+    still.info = replace(still.info, live=live)
+    sink = open_sink(str(tmp_path / "a.mkv"), still, channels="rgb")
+    for number in range(3):
+        sink.write(composed(number, at=1000 + 40 * number))
+    sink.close()
+    with av.open(tmp_path / "a.mkv") as film:
+        times = [round(1000 * frame.time) for frame in film.decode(video=0)]
+    assert times == [first, first + 40, first + 80]
+
+
 @pytest.mark.parametrize(
     ("times", "shown"),
     [

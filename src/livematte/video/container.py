@@ -24,7 +24,8 @@ from livematte.video.deinterlace import Deinterlacer
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Frame, SourceInfo
 from livematte.video.inputs import Opening, open_container, reason_of
-from livematte.video.sound import STEP_BACK, Sound
+from livematte.video.onward import Onward
+from livematte.video.sound import Sound
 
 __all__ = ["ContainerSource"]
 
@@ -125,15 +126,9 @@ class ContainerSource:
         return Fraction(self._container.start_time, av.time_base)
 
     def _seek(self, start: Fraction) -> None:
-        total = self._container.duration
-        if total is not None and start >= Fraction(total, av.time_base):
-            seconds = total / av.time_base
-            raise InputError(
-                f"{self._name}: lasts {seconds:.2f} s, so nothing starts at {float(start):g} s"
-            )
         try:
             self._container.seek(int(self._origin * av.time_base), backward=True)
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, OverflowError):
             _log.info("%s: cannot be searched; reading from its beginning", self._name)
 
     def _find_sound(self) -> Sound | None:
@@ -149,7 +144,9 @@ class ContainerSource:
         self._skipped = self._resized = self._damaged = 0
         self._broken: str | None = None
         self._turn: Turn | None = None
-        self._transposed = self._cut = self._stepped_back = False
+        self._transposed = self._cut = False
+        self._packets_seen = 0
+        self._onward = Onward()
         self._converter = VideoReformatter()
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
@@ -160,12 +157,7 @@ class ContainerSource:
         self._decoded = self._in_range()
         first = next(self._decoded, None)
         if first is None:
-            reason = f" ({self._broken})" if self._broken else ""
-            where = f" from {float(self._start):g} s on" if self._start else ""
-            raise InputError(
-                f"{self._name}: holds no picture that can be decoded{where}{reason}; "
-                "copy or export it again"
-            )
+            raise self._empty()
         height, width = first[0].shape[:2]
         left = self._seconds_left()
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -180,6 +172,21 @@ class ContainerSource:
             aspect=1 / aspect if self._transposed else aspect,
         )
         return first
+
+    def _empty(self) -> InputError:
+        total = self._container.duration
+        if total is not None and self._start >= Fraction(total, av.time_base):
+            # Not asked before: pictures of uneven length may lie behind the end that is promised.
+            return InputError(
+                f"{self._name}: lasts {total / av.time_base:.2f} s, so nothing starts at "
+                f"{float(self._start):g} s"
+            )
+        reason = f" ({self._broken})" if self._broken else ""
+        where = f" from {float(self._start):g} s on" if self._start else ""
+        return InputError(
+            f"{self._name}: holds no picture that can be decoded{where}{reason}; "
+            "copy or export it again"
+        )
 
     def _seconds_left(self) -> Fraction | None:
         """How long the part to read is, as far as the file tells."""
@@ -214,26 +221,14 @@ class ContainerSource:
                 self._origin = frame.pts * frame.time_base
                 if self.sound is not None:
                     self.sound.origin = self._origin
+            shift = self._onward.shift
             clock = frame.pts * frame.time_base - self._origin
-            if self._clock is not None and clock < self._clock - STEP_BACK:
-                clock = self._begin_again(clock)
-            self._clock = clock
+            self._clock = self._onward.at(clock, 1 / self._rate)
+            if self._onward.shift and not shift:
+                _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
         else:
             self._clock = Fraction(0) if self._clock is None else self._clock + 1 / self._rate
         return self._clock
-
-    def _begin_again(self, clock: Fraction) -> Fraction:
-        """Seconds of a picture after which the source's clock has stepped back: it goes on.
-
-        So do files that were joined, and senders that were restarted.
-        """
-        assert self._clock is not None
-        if not self._stepped_back:
-            _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
-        self._stepped_back = True
-        on = self._clock + 1 / self._rate
-        self._origin += clock - on
-        return on
 
     def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         if self._turn is None:
@@ -285,6 +280,7 @@ class ContainerSource:
         packets = self._container.demux(*streams)
         while (packet := self._next(packets)) is not None:
             if packet.stream is self._stream:
+                self._packets_seen += packet.size > 0
                 yield packet
             elif self.sound is not None:
                 self.sound.put(packet)
@@ -323,23 +319,32 @@ class ContainerSource:
                 if not self.sound.put(packet):
                     return
             elif packet.dts is not None and packet.time_base is not None:
-                late = packet.dts * packet.time_base - self._origin
+                late = packet.dts * packet.time_base - self._origin + self._onward.shift
                 if self._duration is not None and late > self._duration + _SOUND_AHEAD:
                     return
 
     def _tell(self) -> None:
-        expected = self._seconds_left()
-        if expected is not None and self._clock is not None and self._duration is None:
-            missing = expected - self._clock
-            if missing > max(_TOLERATED, expected * _TOLERATED_SHARE):
-                _log.warning(
-                    "%s: ends %.1f s before the end that it promises; it was cut short",
-                    self._name,
-                    missing,
-                )
+        missing = self._missing()
+        if missing > 0:
+            _log.warning(
+                "%s: ends %.1f s before the end that it promises; it was cut short",
+                self._name,
+                missing,
+            )
         if self._damaged:
             _log.warning("%s: %d pictures are damaged; copy it again", self._name, self._damaged)
         if self._skipped:
             _log.warning(
                 "%s: %d broken parts were left out (%s)", self._name, self._skipped, self._broken
             )
+
+    def _missing(self) -> Fraction:
+        """Seconds by which a file that was read to its end falls short of what it promises."""
+        expected = self._seconds_left()
+        if expected is None or self._clock is None or self._duration is not None:
+            return Fraction(0)
+        if "mp4" in self._container.format.name and self._stream.frames and not self._start:
+            return (self._stream.frames - self._packets_seen) / self._rate  # it lists its pictures
+        missing = expected - self._clock
+        tolerated = max(_TOLERATED, expected * _TOLERATED_SHARE)
+        return missing if missing > tolerated else Fraction(0)

@@ -26,7 +26,7 @@ from livematte.video.constant_rate import ConstantRate
 from livematte.video.encodings import Encoding
 from livematte.video.frames import Composed, Source, SourceInfo
 from livematte.video.inputs import reason_of
-from livematte.video.sound import Sound
+from livematte.video.sound import Sound, shift
 
 __all__ = ["EncoderSink"]
 
@@ -39,8 +39,9 @@ class EncoderSink:
     """Encodes frames, with their times, and copies the source's sound beside them.
 
     A file is written beside its place and gets its name with :meth:`close`, so it is whole or not
-    there. Odd sides are made even by repeating the last row or column. Formats that keep no times
-    get the source's rate: frames are repeated or left out so that each is shown in its time.
+    there. What is recorded live begins at 0 with the first frame that comes. Odd sides are made
+    even by repeating the last row or column. Formats that keep no times get the source's rate:
+    frames are repeated or left out so that each is shown in its time.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class EncoderSink:
         self._slots = None if encoding.times else ConstantRate(source.info.rate)
         self._count = 0
         self._last: VideoFrame | None = None
+        self._began: int | None = None if source.info.live else 0
         self._sound: Sound | None = source.sound if encoding.times else None
         if self._sound is not None:
             self._sound.want()
@@ -100,19 +102,19 @@ class EncoderSink:
             matrix = Colorspace.ITU709 if timed else assumed_matrix(len(pixels))
             frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
             if timed:
-                frame.pts, frame.time_base = composed.frame.pts, composed.frame.time_base
+                if self._began is None:
+                    self._began = composed.frame.pts
+                frame.pts = composed.frame.pts - self._began
+                frame.time_base = composed.frame.time_base
                 self._encode(frame)
             else:
-                self._fill(due - 1, self._last)
-                self._fill(1, frame)
+                before = frame if self._last is None else self._last
+                for shown in [before] * (due - 1) + [frame]:
+                    shown.pts, shown.time_base = self._count, 1 / self._info.rate
+                    self._count += 1
+                    self._encode(shown)
                 self._last = frame
             self._copy_sound()
-
-    def _fill(self, slots: int, frame: VideoFrame | None) -> None:
-        for _ in range(slots if frame is not None else 0):
-            frame.pts, frame.time_base = self._count, 1 / self._info.rate
-            self._count += 1
-            self._encode(frame)
 
     def _encode(self, frame: VideoFrame) -> None:
         assert self._container is not None
@@ -197,7 +199,10 @@ class EncoderSink:
         container = container or self._container
         if self._sound is None or self._voice is None or container is None:
             return
+        before = (self._began or 0) * self._info.time_base
         for packet in self._sound.take():
+            if before and not shift(packet, -before):
+                continue
             packet.stream = self._voice
             container.mux(packet)
 
