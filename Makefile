@@ -63,8 +63,10 @@ bench-pipeline: .venv-test/ready ## where the time of a 720p film goes, beside d
 bench-live: .venv-test/ready .venv-mediapipe/ready ## the live pipeline beside a plain MediaPipe loop; with DATA=folder of sets, mattes too
 	.venv-test/bin/python benchmarks/live.py --plain .venv-mediapipe/bin/python $(if $(DATA),--people "$(DATA)/portraits" --rooms "$(DATA)/backgrounds")
 
-soak: .venv-test/ready ## 20,000 generated frames (or FRAMES) through the pipeline: memory must stay flat
+soak: .venv-test/ready ## 20,000 frames (or FRAMES) through the pipeline, generated, decoded and live: memory must stay flat
 	.venv-test/bin/python benchmarks/soak.py --frames $(FRAMES)
+	.venv-test/bin/python benchmarks/soak.py --frames $(FRAMES) --what film
+	.venv-test/bin/python benchmarks/soak.py --frames $(FRAMES) --what live
 
 clean: ## remove the environments and what the demo wrote
 	rm -rf .venv-demo .venv-test .venv-mediapipe out
