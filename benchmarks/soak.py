@@ -131,7 +131,7 @@ def main() -> int:
         policy = "newest" if what == "live" else "every"
         report = Pipeline(source, stream, composer, sink, policy=policy).run(watch)
     written = report.frames
-    warm = max(value for done, value in taken.items() if done <= max(written // 10, 1))
+    warm = max(value for done, value in taken.items() if done <= max(written // 10, min(taken)))
     last = max(value for done, value in taken.items() if done >= written * 0.8)
     growth = last - warm
     print(

@@ -45,6 +45,17 @@ def test_json_and_table(run: Run, red_model: Path, film: Path) -> None:
     assert [path.name for path in film.parent.iterdir()] == ["film.mp4"]
 
 
+def test_a_film_played_live_tells_what_it_dropped(run: Run, red_model: Path, film: Path) -> None:
+    rest = ("--live", "--rounds", "1", "--model", red_model)
+    code, out, _ = run("bench", "pipeline", film, "--json", *rest)
+    assert code == 0
+    result = json.loads(out)
+    assert result["live"]
+    assert result["frames"] + result["dropped"] == 10
+    assert result["age"]["p95"] >= result["age"]["p50"] > 0
+    assert ", live, " in run("bench", "pipeline", film, *rest)[1]
+
+
 def test_what_cannot_be(run: Run, red_model: Path, film: Path) -> None:
     assert run("bench", "pipeline", film.with_name("no.mp4"), "--model", red_model)[0] == 3
     code, _, err = run("bench", "pipeline", film, "--background", "room.png")

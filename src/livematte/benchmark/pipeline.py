@@ -3,6 +3,9 @@
 The ceiling is the same film, decoded and encoded by the same source and sink on two threads, with
 no matting in between. Both are run in turn, several times, so that whatever else the machine does
 meets both alike: compare the ratios, not the frame rates.
+
+A film that is played live comes at its own rate, as from a camera, and what is not taken is lost:
+then frames that were dropped and the age of the mattes tell more than the ratio.
 """
 
 from __future__ import annotations
@@ -25,9 +28,10 @@ from livematte.video.composing import Composer
 from livematte.video.container import ContainerSource
 from livematte.video.encoder import EncoderSink
 from livematte.video.encodings import choose_encoding
-from livematte.video.frames import Composed, Frame
+from livematte.video.frames import Composed, Frame, Source
 from livematte.video.inputs import Opening
-from livematte.video.pipeline import Pipeline
+from livematte.video.pacing import PacedSource
+from livematte.video.pipeline import Pipeline, Policy
 from livematte.video.report import Report, Spread
 
 __all__ = ["PipelineBenchmark", "bench_pipeline"]
@@ -43,14 +47,15 @@ class PipelineBenchmark:
         film: its name.
         model: the model's.
         width, height: of its frames.
-        frames: of one round.
+        frames: written in the last round.
         rounds: how often each was run.
+        live: whether it was played as a camera would send it.
         fps, ceiling_fps: medians of the rounds.
         ratio: median of each round's frame rate by its own ceiling.
         cpu, ceiling_cpu: processor time per frame, in milliseconds, all threads together.
         stages: per frame, in milliseconds; medians of the rounds.
         age: from decoded to composed; most of it is waiting in the queues.
-        dropped: frames.
+        dropped: frames, in all rounds.
         peak_memory: of the process, in bytes.
     """
 
@@ -60,6 +65,7 @@ class PipelineBenchmark:
     height: int
     frames: int
     rounds: int
+    live: bool
     fps: float
     ceiling_fps: float
     ratio: float
@@ -80,9 +86,10 @@ class PipelineBenchmark:
         spreads = {**self.stages, "age of a frame": self.age}
         rows += [f"| {name} | {s.p50:.1f} | {s.p95:.1f} |" for name, s in spreads.items()]
         memory = "" if self.peak_memory is None else f", {self.peak_memory / 1e6:.0f} MB at most"
+        live = "live, " if self.live else ""
         rows += [
             "",
-            f"{self.model}: {self.width}×{self.height}, {self.frames} frames, "
+            f"{self.model}: {self.width}×{self.height}, {live}{self.frames} frames, "
             f"{self.rounds} rounds: {self.fps:.1f} fps of {self.ceiling_fps:.1f} without matting "
             f"(**{self.ratio:.2f}** of the ceiling); processor time {self.cpu:.0f} ms of "
             f"{self.ceiling_cpu:.0f} ms per frame; {self.dropped} dropped{memory}.",
@@ -97,6 +104,7 @@ def bench_pipeline(
     *,
     rounds: int = 3,
     seconds: Fraction | None = None,
+    live: bool = False,
 ) -> PipelineBenchmark:
     """Measure a film.
 
@@ -106,6 +114,7 @@ def bench_pipeline(
         compose: makes the composer of a round.
         rounds: how often, in turn with the ceiling.
         seconds: of the film, from its beginning; None: all.
+        live: play it at its own rate, and drop frames rather than lag behind.
 
     Raises:
         UsageError: no rounds.
@@ -121,10 +130,10 @@ def bench_pipeline(
             before = time.process_time()
             ceilings.append(_ceiling(film, target, seconds))
             between = time.process_time()
-            source = _open(film, seconds)
-            stream = segmenter.stream()
-            sink = EncoderSink(target, choose_encoding(target, transparent=False), source)
-            reports.append(Pipeline(source, stream, compose(), sink).run())
+            source: Source = _open(film, seconds)
+            if live:
+                source = PacedSource(source)
+            reports.append(_matte(source, segmenter, compose(), target))
             ceilings_spent.append(between - before)
             spent.append(time.process_time() - between)
     frames = reports[-1].frames
@@ -142,6 +151,7 @@ def bench_pipeline(
         height=source.info.height,
         frames=frames,
         rounds=rounds,
+        live=live,
         fps=statistics.median(r.fps for r in reports),
         ceiling_fps=statistics.median(frames / s for s in ceilings),
         ratio=statistics.median(s / r.seconds for s, r in zip(ceilings, reports, strict=True)),
@@ -155,6 +165,13 @@ def bench_pipeline(
         dropped=sum(r.dropped for r in reports),
         peak_memory=reports[-1].peak_memory,
     )
+
+
+def _matte(source: Source, segmenter: Segmenter, composer: Composer, target: Path) -> Report:
+    live = source.info.live
+    sink = EncoderSink(target, choose_encoding(target, transparent=False, live=live), source)
+    policy: Policy = "newest" if live else "every"
+    return Pipeline(source, segmenter.stream(), composer, sink, policy=policy).run()
 
 
 def _open(film: Path, seconds: Fraction | None) -> ContainerSource:

@@ -35,6 +35,12 @@ def pipeline(
     duration: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds of the film to take; default is all.")
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Play it as a camera would send it, and drop what is too much."
+        ),
+    ] = False,
     model: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="A bundled model, or a model file.")
     ] = DEFAULT_VIDEO,
@@ -59,6 +65,7 @@ def pipeline(
         lambda: compose_over(behind),
         rounds=rounds,
         seconds=None if duration is None else Fraction(duration).limit_denominator(1000),
+        live=live,
     )
     print(json.dumps(result.to_json()) if as_json else result.to_markdown())
 
