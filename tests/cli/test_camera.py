@@ -22,6 +22,8 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("",), 2, "an empty argument"),
     (("frames", "--size", "big"), 2, "not a size"),
     (("frames", "--model", "none.onnx"), 4, "no such model"),
+    (("frames", "--clean", "polish"), 2, "--clean 'polish'"),
+    (("frames", "--bgsub", "mean", "--steady", "flow"), 2, "--bgsub takes none"),
 ]
 
 
@@ -54,6 +56,21 @@ def test_a_window_that_also_writes_a_file(run: Run, red_model: Path, place: Path
     assert out.splitlines()[-1].startswith("frames  96×120, ")
     assert "ms old" in out
     assert (place / "out.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--steady", "motion", "--clean", "holes,largest", "--region", "off"),
+        ("--bgsub", "knn"),
+    ],
+)
+def test_mattes_are_made_as_in_films(
+    run: Run, red_model: Path, place: Path, options: tuple[str, ...]
+) -> None:
+    code, out, err = run("camera", "frames", *options, "--model", red_model)
+    assert (code, err) == (0, "")
+    assert out.startswith("frames  96×120, ")
 
 
 def test_without_the_extra(

@@ -5,20 +5,23 @@ from __future__ import annotations
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from livematte.cli.care import Clean, Region, Steady, parse_clean, stream_of
 from livematte.cli.console import counted, show_log, shown
 from livematte.cli.film_options import parse_size
 from livematte.cli.filming import load_for_film
 from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
 from livematte.errors import UsageError
+from livematte.machine import prepare_for_film
 from livematte.weights import DEFAULT_VIDEO
 
 if TYPE_CHECKING:
-    from livematte.segmenter import Segmenter
+    from livematte.stream import MatteStream
+    from livematte.subtraction import SubtractionStream
     from livematte.video.frames import Source
     from livematte.video.report import Report
     from livematte.window.backgrounds import Background
@@ -74,6 +77,15 @@ def command(
         int | None,
         typer.Option(min=1, help="Threads of the engine; a quarter of the cores by default."),
     ] = None,
+    region: Region = "auto",
+    clean: Clean = "",
+    steady: Steady = "auto",
+    bgsub: Annotated[
+        Literal["off", "mean", "mog2", "knn"],
+        typer.Option(
+            help="No model: what differs from the empty room, which the first 30 frames show."
+        ),
+    ] = "off",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say which engine, device and model run.")
     ] = False,
@@ -87,6 +99,7 @@ def command(
 
     Exit codes: 2 usage, 3 input, 4 model, 5 device, 6 output, 130 interrupted.
     """
+    from livematte.segmenter import Care  # noqa: PLC0415
     from livematte.video.opening import SourceOptions, open_source  # noqa: PLC0415
     from livematte.window.backgrounds import colours, find_backgrounds  # noqa: PLC0415
     from livematte.window.screen import check_toolkit  # noqa: PLC0415
@@ -101,11 +114,19 @@ def command(
         timeout=timeout,
     )
     behind = colours() if backgrounds is None else find_backgrounds(backgrounds)
-    segmenter = load_for_film(model, engine=engine, device=device, threads=threads, spec=spec)
+    stream: MatteStream
+    if bgsub != "off":
+        if clean or steady != "auto":
+            raise UsageError("--clean and --steady are for models, and --bgsub takes none")
+        stream = _by_room(bgsub, source)
+    else:
+        segmenter = load_for_film(model, engine=engine, device=device, threads=threads, spec=spec)
+        care = Care(region=region == "auto", cleaning=parse_clean(clean))
+        stream = stream_of(segmenter.taking(care), steady, live=True)
     with terminated_as_interrupted():
         opened = open_source(source, options)
         try:
-            report = _show(opened, segmenter, behind, output, save_to, quiet=quiet)
+            report = _show(opened, stream, behind, output, save_to, quiet=quiet)
         finally:
             opened.close()
     if not quiet:
@@ -128,16 +149,22 @@ def _check(source: str, output: str | None) -> None:
         protect([Path(source)], [Path(output)])
 
 
+def _by_room(method: Literal["mean", "mog2", "knn"], name: str) -> SubtractionStream:
+    from livematte.subtraction import Subtraction, Subtractor  # noqa: PLC0415
+
+    prepare_for_film()
+    return Subtractor(Subtraction(method), name=name).stream()
+
+
 def _show(
     source: Source,
-    segmenter: Segmenter,
+    stream: MatteStream,
     backgrounds: tuple[Background, ...],
     output: str | None,
     folder: Path,
     *,
     quiet: bool,
 ) -> Report:
-    from livematte.refinement import Steadiness  # noqa: PLC0415
     from livematte.video.outputs import open_sink  # noqa: PLC0415
     from livematte.video.pipeline import Pipeline  # noqa: PLC0415
     from livematte.window.app import HINT, LiveWindow  # noqa: PLC0415
@@ -153,9 +180,6 @@ def _show(
         sink = WindowSink(None if output is None else open_sink(output, source, channels="rgb"))
         controls = Controls(len(backgrounds))
         composer = LiveComposer(controls, backgrounds)
-        # As livematte video does: a model that sees its last matte needs no filter.
-        steady = None if segmenter.spec.prior else Steadiness()
-        stream = segmenter.stream(steady=steady, live=True)
         window = LiveWindow(
             Pipeline(source, stream, composer, sink, policy="newest"),
             sink,

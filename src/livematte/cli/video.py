@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livematte.cli.care import Clean, Region, parse_clean
+from livematte.cli.care import Clean, Region, Steady, Steadying, parse_clean, stream_of
 from livematte.cli.console import show_log
 from livematte.cli.film_options import (
     Alpha,
@@ -75,13 +75,7 @@ def command(
     ] = None,
     region: Region = "auto",
     clean: Clean = "",
-    steady: Annotated[
-        Literal["auto", "off", "motion", "flow"],
-        typer.Option(
-            help="Keep the matte still: where the picture is still, or also along its motion; "
-            "auto is motion for models that do not remember their last matte."
-        ),
-    ] = "auto",
+    steady: Steady = "auto",
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -130,14 +124,10 @@ class _ByModel:
     """A :class:`livematte.cli.filming.Cutter`."""
 
     segmenter: Segmenter
-    steady: Literal["auto", "off", "motion", "flow"]
+    steady: Steadying
 
     def stream(self, *, live: bool) -> SegmenterStream:
-        from livematte.refinement import Steadiness  # noqa: PLC0415
-
-        if self.steady == "off" or (self.steady == "auto" and self.segmenter.spec.prior):
-            return self.segmenter.stream(live=live)
-        return self.segmenter.stream(steady=Steadiness(flow=self.steady == "flow"), live=live)
+        return stream_of(self.segmenter, self.steady, live=live)
 
     def facts(self) -> dict[str, object]:
         engine = self.segmenter.engine
