@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageGrab, features
 
+from livematte.window.sliders import lay_out
 from video.clips import picture
 
 pytest.importorskip("pygame", reason="needs the extra: pip install 'livematte[window]'")
@@ -25,7 +27,7 @@ pytestmark = [
 ]
 
 PATIENCE = 120.0
-ROOM, PERSON = np.s_[150, 300], np.s_[150, 40]
+ROOM, PERSON, ROW = np.s_[150, 300], np.s_[150, 40], np.s_[150]
 
 
 def waited(what: Callable[[], object], seconds: float = PATIENCE) -> object:
@@ -80,14 +82,23 @@ class Desk:
         image = np.asarray(ImageGrab.grab(xdisplay=self.display).convert("RGB"))
         return image[top : top + int(place["HEIGHT"]), left : left + int(place["WIDTH"])]
 
+    def slide(self, number: int, *, to: float) -> None:
+        """Drag the knob of one of the two sliders from where the pointer first meets its track."""
+        height, width = self.see().shape[:2]
+        slider = lay_out(("left", "right"), width, height)[number]
+        for place, button in ((0.5, "mousedown"), (to, "mouseup")):
+            x, y = str(slider.place(place)), str(slider.top)
+            self.do("mousemove", "--window", self.window, x, y, button, "1")
+
     def _found(self) -> str:
         return self.do("search", "--onlyvisible", "--class", "^livematte").partition("\n")[0]
 
 
 @pytest.fixture
 def clip(tmp_path: Path, make_film: Callable[..., Path]) -> Path:
-    """A red person who stands before blue for longer than the test takes."""
-    return make_film(tmp_path / "clip.mkv", [picture(5, 320, 180)] * 2, 120)
+    """A red person, out of focus, who stands before blue for longer than the test takes."""
+    blurred = cv2.GaussianBlur(picture(5, 320, 180), (0, 0), 4)
+    return make_film(tmp_path / "clip.mkv", [np.asarray(blurred)] * 2, 120)
 
 
 @pytest.fixture
@@ -127,13 +138,22 @@ def test_keys_sliders_saving_and_the_end(
         held = desk.see()
         desk.do("keyup", "c")
         waited(lambda: np.abs(desk.see()[PERSON] - person).max() < 4)
+        for key in "smh":
+            released = desk.see()[ROW].astype(int)
+            desk.do("keydown", key)
+            waited(lambda before=released: np.abs(desk.see()[ROW] - before).max() > 8)
+            desk.do("keyup", key)
+            waited(lambda before=released: np.abs(desk.see()[ROW] - before).max() < 4)
+        soft = desk.see()[ROW].astype(int)
+        desk.slide(1, to=1.0)  # what is less than a whole person is background then
+        waited(lambda: np.abs(desk.see()[ROW] - soft).max() > 20)
+        desk.slide(1, to=0.0)
+        waited(lambda: np.abs(desk.see()[ROW] - soft).max() < 4)
         desk.do("key", "b")
         waited(lambda: is_near(desk.see(), (30, 30, 220)))
         desk.do("key", "space")
         (saved,) = waited(lambda: list((tmp_path / "saved").glob("*.png")))
-        y = str(desk.see().shape[0] - 38)
-        desk.do("mousemove", "--window", desk.window, "20", y, "mousedown", "1")
-        desk.do("mousemove", "--window", desk.window, "224", y, "mouseup", "1")
+        desk.slide(0, to=1.0)
         waited(lambda: is_near(desk.see(), (0, 255, 0)))  # the slider's end is the last room
         desk.do("key", "q")
         out, err = process.communicate(timeout=PATIENCE)
