@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
 from livematte.cli.backgrounds import parse_background
 from livematte.cli.console import counted, shown
 from livematte.cli.effects import parse_effects
+from livematte.cli.film_bar import film_bar
 from livematte.cli.film_options import parse_seconds, parse_size
 from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
@@ -157,7 +153,7 @@ class Film:
             policy="newest" if live else "every",
         )
         silent = request.quiet or request.as_json
-        with _progress(source.info.frames, visible=not silent) as progress:
+        with film_bar(source.info.frames, visible=not silent) as progress:
             return pipeline.run(progress)
 
     def _facts(self, cutter: Cutter) -> dict[str, object]:
@@ -235,33 +231,6 @@ def _composer(looks: _Looks) -> FrameComposer:
         backdrop = Backdrop(lambda: open_source(str(behind)), fit=looks.fit, loop=looks.loop)
         composer = over(backdrop)
     return side_by_side(composer) if looks.side_by_side else composer
-
-
-@contextmanager
-def _progress(total: int | None, *, visible: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr where that is a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.completed} frames"),
-        BarColumn(),
-        TextColumn("{task.fields[fps]:.1f} fps"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-        disable=not (visible and console.is_terminal),
-    ) as bar:
-        task = bar.add_task("", total=total, fps=0.0)
-        began = time.perf_counter()
-
-        def advance(written: int) -> None:
-            fps = written / max(time.perf_counter() - began, 1e-6)
-            bar.update(task, completed=written, fps=fps)
-
-        yield advance
 
 
 def load_for_film(
