@@ -182,6 +182,56 @@ def test_y4m_to_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert content.getvalue().startswith(b"YUV4MPEG2 W64 H48 F25:1")
 
 
+def written(
+    monkeypatch: pytest.MonkeyPatch, times: list[Fraction | float], rate: Fraction = Fraction(25)
+) -> list[int]:
+    """The numbers of the frames that raw standard output holds, one after the other."""
+    content = to_stdout(monkeypatch)
+    source = Still()
+    source.info = replace(source.info, rate=rate)
+    sink = open_sink("-", source, channels="grey", output_format="raw")
+    for number, at in enumerate(times):
+        frame = Frame(picture(0), round(at * 1000), Fraction(1, 1000), number)
+        shown = np.full((2, 2), number, np.uint8)
+        sink.write(Composed(frame, shown.astype(np.float32), shown))
+    sink.close()
+    return list(content.getvalue()[::4])
+
+
+def test_a_constant_rate_shows_each_time_what_the_film_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In steps of 0.04 s; of three frames within one step, the last stays."""
+    times = [0, 0.04, 0.08, 0.49, 0.69, 0.71, 0.72, 0.91]
+    assert written(monkeypatch, times) == [0, 1, *[2] * 10, *[3] * 5, 4, 5, *[6] * 4, 7]
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(144)])
+@pytest.mark.parametrize("begins", [0, Fraction(1, 4), Fraction(1, 2), Fraction(5, 8)])
+def test_a_constant_rate_comes_out_frame_for_frame(
+    monkeypatch: pytest.MonkeyPatch, rate: Fraction, begins: Fraction
+) -> None:
+    """Times rounded to milliseconds; a part of a film may begin between two frames."""
+    times = [(n + begins) / rate for n in range(250)]
+    assert written(monkeypatch, times, rate) == list(range(250))
+
+
+def test_a_declared_rate_that_is_not_quite_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One frame more or less where a whole one has gathered, and no swaying on the way."""
+    slow = written(monkeypatch, [n * Fraction(1001, 25000) for n in range(251)])
+    assert slow == list(range(251))
+    slower = written(monkeypatch, [n * Fraction(101, 2500) for n in range(251)])
+    assert len(slower) == 251 + 2
+    assert sorted(set(slower)) == list(range(251))
+    faster = written(monkeypatch, [n * Fraction(99, 2500) for n in range(251)])
+    assert len(faster) == 251 - 2
+    assert faster == sorted(set(faster))
+
+
+def test_a_late_beginning_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert written(monkeypatch, [0.2, 0.24]) == [0, 0, 0, 0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("size", [(48, 64), (720, 64)])
 def test_y4m_is_read_back_in_its_colours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]

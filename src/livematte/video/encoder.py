@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from livematte.errors import OutputError
 from livematte.files import PendingFile
 from livematte.video.colours import assumed_matrix, from_pixels
+from livematte.video.constant_rate import ConstantRate
 from livematte.video.encodings import Encoding
 from livematte.video.frames import Composed, Source, SourceInfo
 from livematte.video.inputs import reason_of
@@ -37,7 +38,8 @@ class EncoderSink:
     """Encodes frames, with their times, and copies the source's sound beside them.
 
     A file is written beside its place and gets its name with :meth:`close`, so it is whole or not
-    there. Odd sides are made even by repeating the last row or column.
+    there. Where the format holds no times, frames are repeated and left out to fit its rate. Odd
+    sides are made even by repeating the last row or column.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class EncoderSink:
         self._converter = VideoReformatter()
         self._video: VideoStream
         self._voice: AudioStream | None = None
-        self._count = 0
+        self._pace = ConstantRate(self._info.rate)
         self._sound: Sound | None = source.sound if encoding.times else None
         if self._sound is not None:
             self._sound.want()
@@ -91,13 +93,13 @@ class EncoderSink:
             timed = self._encoding.times
             matrix = Colorspace.ITU709 if timed else assumed_matrix(len(pixels))
             frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
+            assert self._container is not None
             if timed:
                 frame.pts, frame.time_base = composed.frame.pts, composed.frame.time_base
+                self._container.mux(self._video.encode(frame))
             else:
-                frame.pts, frame.time_base = self._count, 1 / self._info.rate
-            self._count += 1
-            assert self._container is not None
-            self._container.mux(self._video.encode(frame))
+                for paced in self._pace.pace(frame, composed.frame.time):
+                    self._container.mux(self._video.encode(paced))
             self._copy_sound()
 
     def close(self) -> None:
