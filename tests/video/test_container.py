@@ -47,6 +47,23 @@ def test_variable_rates_keep_their_times(make_video: Make) -> None:
     assert [float(f.time) for f in frames] == times
 
 
+def test_a_film_that_tells_no_rate_has_a_usual_one(make_video: Make, tmp_path: Path) -> None:
+    """FFmpeg takes Matroska's milliseconds for the rate of what has none: 1000 frames per second."""
+    times = [0, 0.041, 0.08, 0.5, 0.513, 1.3]
+    with (
+        av.open(make_video("a.mp4", frames=6, times=times)) as film,
+        av.open(tmp_path / "b.mkv", "w") as out,
+    ):
+        copy = out.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+    source, frames = read(tmp_path / "b.mkv")
+    assert source.info.rate == 30
+    assert [float(f.time) for f in frames] == times
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_rotation_is_applied(make_video: Make, degrees: int) -> None:
     def draw(number: int) -> np.ndarray:

@@ -31,6 +31,7 @@ __all__ = ["ContainerSource"]
 _log = logging.getLogger(__name__)
 
 _GUESSED_RATE = Fraction(30)
+_MILLISECONDS = 1000  # FFmpeg's rate for times in milliseconds that tell no other
 _MOST_PIXELS = 8192 * 8192
 _PATIENCE = 0.2  # seconds for which a closing thread waits for the reading one
 _TOLERATED, _TOLERATED_SHARE = Fraction(2), Fraction(1, 20)  # by which a promised end is missed
@@ -156,7 +157,7 @@ class ContainerSource:
         self._clock: Fraction | None = None
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or _GUESSED_RATE
-        self._rate = rate if 1 <= rate <= 1000 else _GUESSED_RATE
+        self._rate = rate if 1 <= rate < _MILLISECONDS else _GUESSED_RATE
         self._decoded = self._in_range()
         first = next(self._decoded, None)
         if first is None:
