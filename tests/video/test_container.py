@@ -48,7 +48,7 @@ def test_variable_rates_keep_their_times(make_video: Make) -> None:
 
 
 def test_a_film_that_tells_no_rate_has_a_usual_one(make_video: Make, tmp_path: Path) -> None:
-    """FFmpeg takes Matroska's milliseconds for the rate of what has none: 1000 frames per second."""
+    """FFmpeg takes Matroska's milliseconds for the rate of what has none: 1000 frames a second."""
     times = [0, 0.041, 0.08, 0.5, 0.513, 1.3]
     with (
         av.open(make_video("a.mp4", frames=6, times=times)) as film,

@@ -19,12 +19,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from livematte.errors import InputError, UsageError
+from livematte.video.clock import OnwardClock
 from livematte.video.colours import Turn, is_hdr, to_rgb, turn_of
 from livematte.video.deinterlace import Deinterlacer
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Frame, SourceInfo
 from livematte.video.inputs import Opening, open_container, reason_of
-from livematte.video.sound import STEP_BACK, Sound
+from livematte.video.sound import Sound
 
 __all__ = ["ContainerSource"]
 
@@ -150,11 +151,11 @@ class ContainerSource:
         self._skipped = self._resized = self._damaged = 0
         self._broken: str | None = None
         self._turn: Turn | None = None
-        self._transposed = self._cut = self._stepped_back = False
+        self._transposed = self._cut = False
         self._converter = VideoReformatter()
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
-        self._clock: Fraction | None = None
+        self._clock = OnwardClock()
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or _GUESSED_RATE
         self._rate = rate if 1 <= rate < _MILLISECONDS else _GUESSED_RATE
@@ -209,32 +210,20 @@ class ContainerSource:
 
     def _seconds(self, frame: VideoFrame) -> Fraction:
         """Since the start; a frame without a stamp follows the one before at the usual rate."""
+        time = None
         if frame.pts is not None and frame.time_base is not None:
-            if self._clock is None and self._opening.live:
+            time = frame.pts * frame.time_base
+            if self._clock.now is None and self._opening.live:
                 # A stream that is joined midway counts from when it began.
-                self._origin = frame.pts * frame.time_base
+                self._origin = time
                 if self.sound is not None:
-                    self.sound.origin = self._origin
-            clock = frame.pts * frame.time_base - self._origin
-            if self._clock is not None and clock < self._clock - STEP_BACK:
-                clock = self._begin_again(clock)
-            self._clock = clock
-        else:
-            self._clock = Fraction(0) if self._clock is None else self._clock + 1 / self._rate
-        return self._clock
-
-    def _begin_again(self, clock: Fraction) -> Fraction:
-        """Seconds of a picture after which the source's clock has stepped back: it goes on.
-
-        So do files that were joined, and senders that were restarted.
-        """
-        assert self._clock is not None
-        if not self._stepped_back:
+                    self.sound.origin = time
+            time -= self._origin
+        ahead = self._clock.ahead
+        seconds = self._clock.at(time, 1 / self._rate)
+        if self._clock.ahead and not ahead:
             _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
-        self._stepped_back = True
-        on = self._clock + 1 / self._rate
-        self._origin += clock - on
-        return on
+        return seconds
 
     def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         if self._turn is None:
@@ -324,14 +313,14 @@ class ContainerSource:
                 if not self.sound.put(packet):
                     return
             elif packet.dts is not None and packet.time_base is not None:
-                late = packet.dts * packet.time_base - self._origin
+                late = packet.dts * packet.time_base - self._origin + self._clock.ahead
                 if self._duration is not None and late > self._duration + _SOUND_AHEAD:
                     return
 
     def _tell(self) -> None:
         expected = self._seconds_left()
-        if expected is not None and self._clock is not None and self._duration is None:
-            missing = expected - self._clock
+        if expected is not None and self._clock.now is not None and self._duration is None:
+            missing = expected - self._clock.now
             if missing > max(_TOLERATED, expected * _TOLERATED_SHARE):
                 _log.warning(
                     "%s: ends %.1f s before the end that it promises; it was cut short",

@@ -10,10 +10,9 @@ from fractions import Fraction
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-__all__ = ["STEP_BACK", "Sound"]
+from livematte.video.clock import OnwardClock
 
-STEP_BACK = Fraction(1, 10)
-"""Seconds by which a source's clock steps back where it begins again, and does not only tremble."""
+__all__ = ["Sound"]
 
 _UNCLAIMED = 1000  # packets kept for a sink that may still ask for them: about 20 seconds
 
@@ -38,8 +37,7 @@ class Sound:
     _packets: deque[Packet[AudioStream]] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _wanted: bool = False
-    _reached: Fraction | None = None
-    _joined: Fraction = Fraction(0)
+    _clock: OnwardClock = field(default_factory=OnwardClock)
 
     @property
     def codec(self) -> str:
@@ -54,11 +52,12 @@ class Sound:
         """Take a packet of the source; whether more may be wanted (the end is not reached)."""
         if packet.pts is None or packet.time_base is None:
             return True  # the packet that flushes a decoder
-        time = self._gone_on(packet.pts * packet.time_base, packet)
+        lasts = (packet.duration or 0) * packet.time_base
+        time = self._clock.at(packet.pts * packet.time_base, lasts)
         if self.end is not None and time >= self.end:
             return False
         if self.begin is None or time >= self.begin:
-            shift = round((self.origin - self._joined) / packet.time_base)
+            shift = round((self.origin - self._clock.ahead) / packet.time_base)
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             with self._lock:
@@ -66,15 +65,6 @@ class Sound:
                 if not self._wanted and len(self._packets) > _UNCLAIMED:
                     self._packets.clear()
         return True
-
-    def _gone_on(self, time: Fraction, packet: Packet[AudioStream]) -> Fraction:
-        """Seconds of a packet; where the source's clock has stepped back, it goes on."""
-        time += self._joined
-        if self._reached is not None and time < self._reached - STEP_BACK:
-            self._joined += self._reached - time
-            time = self._reached
-        self._reached = time + (packet.duration or 0) * (packet.time_base or 0)
-        return time
 
     def take(self) -> list[Packet[AudioStream]]:
         """The packets kept since the last time."""
