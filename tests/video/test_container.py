@@ -178,6 +178,58 @@ def test_a_truncated_file_is_kept_as_far_as_it_goes(
     assert "was cut short" in caplog.text
 
 
+FILMS = {
+    "b.mp4": {"options": {"bf": "3", "b-adapt": "0"}},
+    "sound.mp4": {"sound": "aac"},
+    "variable.mp4": {"times": [n / 25 + (n % 3) / 100 for n in range(60)]},
+    "a.mov": {},
+    "a.mkv": {},
+    "sound.mkv": {"sound": "aac"},
+    "variable.mkv": {"times": [n / 25 + (n % 3) / 100 for n in range(60)]},
+    "a.webm": {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}},
+    "a.ts": {"sound": "aac"},
+    "a.flv": {"sound": "aac"},
+}
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_whole_films_are_not_called_cut(
+    make_video: Make, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    path = make_video(name, frames=60, **FILMS[name])
+    one, long = Fraction(1), Fraction(60)
+    for part in ({}, {"start": one}, {"duration": one}, {"start": one, "duration": long}):
+        _, frames = read(path, **part)
+        assert frames
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("name", [n for n in FILMS if not n.endswith((".ts", ".flv"))])
+def test_films_that_lack_less_than_a_second_are_told(
+    make_video: Make, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Their index is at the front, so they open; a part before the gap is whole."""
+    path = make_video(name, frames=60, front=True, **FILMS[name])
+    with av.open(path) as film:
+        places = sorted(p.pos for p in film.demux(video=0) if p.size)
+    path.write_bytes(path.read_bytes()[: places[50]])
+    read(path, duration=Fraction(1))
+    assert "cut short" not in caplog.text
+    for part in ({}, {"start": Fraction(1)}, {"duration": Fraction(60)}):
+        caplog.clear()
+        read(path, **part)
+        assert caplog.text.count("was cut short") == 1
+
+
+def test_sound_that_is_longer_than_the_pictures_is_no_cut(
+    make_video: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.mp4", "a.mkv", "a.ts", "a.flv"):
+        _, frames = read(make_video(name, frames=25, sound="aac", speaks=6))
+        assert len(frames) == 25
+    assert not caplog.text
+
+
 def test_broken_packets_are_left_out_and_counted(
     make_video: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -302,11 +354,32 @@ def test_no_picture_at_all(tmp_path: Path, make_video: Make) -> None:
 
 def test_parts_that_cannot_be(make_video: Make) -> None:
     path = make_video("a.mp4")
-    with pytest.raises(InputError, match=r"lasts 0\.80 s"):
+    with pytest.raises(InputError, match=r"lasts 0\.80 s, so nothing starts at 5 s") as error:
         ContainerSource(Opening(path, "a"), start=Fraction(5))
+    assert error.value.exit_code == 3
     for options in ({"start": Fraction(-1)}, {"duration": Fraction(0)}):
         with pytest.raises(UsageError, match="a start lies at 0"):
             ContainerSource(Opening(path, "a"), **options)
+
+
+def test_a_start_after_the_end_that_a_file_tells(make_video: Make) -> None:
+    """FFmpeg's word for how long this film lasts is 1 second less than it does."""
+    times = [*(n / 25 for n in range(50)), 2, 2.5, 3]
+    path = make_video("a.mp4", frames=53, times=times)
+    with av.open(path) as film:
+        assert film.duration < 2_400_000
+    _, frames = read(path, start=Fraction(12, 5))
+    assert [float(frame.time) for frame in frames] == pytest.approx([0.1, 0.6])
+    with pytest.raises(InputError, match=r"so nothing starts at 3\.5 s"):
+        read(path, start=Fraction(7, 2))
+
+
+@pytest.mark.parametrize("group", ["10", "250"])
+def test_a_part_of_what_has_no_index(make_video: Make, group: str) -> None:
+    """FFmpeg finds the time in MPEG-TS, but not the key frame that its picture needs."""
+    path = make_video("a.ts", frames=60, options={"g": group, "bf": "0"})
+    _, frames = read(path, start=Fraction(1))
+    assert (float(frames[0].time), len(frames)) == (0, 35)
 
 
 def test_closing_while_another_thread_reads(make_video: Make) -> None:

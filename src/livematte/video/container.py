@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -22,9 +23,11 @@ from livematte.errors import InputError, UsageError
 from livematte.video.clock import OnwardClock
 from livematte.video.colours import Turn, is_hdr, to_rgb, turn_of
 from livematte.video.deinterlace import Deinterlacer
+from livematte.video.ending import Ending
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Frame, SourceInfo
 from livematte.video.inputs import Opening, open_container, reason_of
+from livematte.video.seeking import seek_before
 from livematte.video.sound import Sound
 
 __all__ = ["ContainerSource"]
@@ -35,7 +38,6 @@ _GUESSED_RATE = Fraction(30)
 _MILLISECONDS = 1000  # FFmpeg's rate for times in milliseconds that tell no other
 _MOST_PIXELS = 8192 * 8192
 _PATIENCE = 0.2  # seconds for which a closing thread waits for the reading one
-_TOLERATED, _TOLERATED_SHARE = Fraction(2), Fraction(1, 20)  # by which a promised end is missed
 _SOUND_AHEAD = 10  # seconds of pictures after the end in which sound before it may still come
 
 
@@ -79,7 +81,7 @@ class ContainerSource:
             self._origin = self._find_origin() + start
             self._start, self._duration = start, duration
             if start:
-                self._seek(start)
+                self._seek(threads)
             self.sound = self._find_sound()
             self._packets = self._demux()
             self._first = self._decode_first()
@@ -126,17 +128,21 @@ class ContainerSource:
             return Fraction(0) if start is None or base is None else start * base
         return Fraction(self._container.start_time, av.time_base)
 
-    def _seek(self, start: Fraction) -> None:
-        total = self._container.duration
-        if total is not None and start >= Fraction(total, av.time_base):
-            seconds = total / av.time_base
-            raise InputError(
-                f"{self._name}: lasts {seconds:.2f} s, so nothing starts at {float(start):g} s"
-            )
+    def _seek(self, threads: int) -> None:
+        """To the start; what cannot be searched is read from its beginning."""
+        file = self._opening.file
+        if not isinstance(file, str | Path) and not file.seekable():
+            return
         try:
-            self._container.seek(int(self._origin * av.time_base), backward=True)
+            if seek_before(self._container, self._stream, self._origin):
+                return
         except av.error.FFmpegError:
-            _log.info("%s: cannot be searched; reading from its beginning", self._name)
+            return
+        self._container.close()
+        if not isinstance(file, str | Path):
+            file.seek(0)
+        self._container = open_container(self._opening)
+        self._stream = self._video_stream(threads)
 
     def _find_sound(self) -> Sound | None:
         streams = self._container.streams.audio
@@ -159,15 +165,11 @@ class ContainerSource:
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or _GUESSED_RATE
         self._rate = rate if 1 <= rate < _MILLISECONDS else _GUESSED_RATE
+        self._ending = Ending(self._container, stream, self._rate)
         self._decoded = self._in_range()
         first = next(self._decoded, None)
         if first is None:
-            reason = f" ({self._broken})" if self._broken else ""
-            where = f" from {float(self._start):g} s on" if self._start else ""
-            raise InputError(
-                f"{self._name}: holds no picture that can be decoded{where}{reason}; "
-                "copy or export it again"
-            )
+            raise self._nothing()
         height, width = first[0].shape[:2]
         left = self._seconds_left()
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -182,6 +184,21 @@ class ContainerSource:
             aspect=1 / aspect if self._transposed else aspect,
         )
         return first
+
+    def _nothing(self) -> InputError:
+        """Why there is no first frame."""
+        last, start = self._clock.now, float(self._start)
+        if self._start and last is not None and not self._broken:
+            lasts = float(self._start + last + 1 / self._rate)
+            return InputError(
+                f"{self._name}: lasts {lasts:.2f} s, so nothing starts at {start:g} s"
+            )
+        reason = f" ({self._broken})" if self._broken else ""
+        where = f" from {start:g} s on" if self._start else ""
+        return InputError(
+            f"{self._name}: holds no picture that can be decoded{where}{reason}; "
+            "copy or export it again"
+        )
 
     def _seconds_left(self) -> Fraction | None:
         """How long the part to read is, as far as the file tells."""
@@ -282,7 +299,10 @@ class ContainerSource:
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         with self._reading:
             try:
-                return None if self._closed else next(packets, None)
+                packet = None if self._closed else next(packets, None)
+                if packet is not None:
+                    self._ending.meet(packet)
+                return packet
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 if not self._closed:
                     self._read_failed(error)
@@ -318,15 +338,14 @@ class ContainerSource:
                     return
 
     def _tell(self) -> None:
-        expected = self._seconds_left()
-        if expected is not None and self._clock.now is not None and self._duration is None:
-            missing = expected - self._clock.now
-            if missing > max(_TOLERATED, expected * _TOLERATED_SHARE):
-                _log.warning(
-                    "%s: ends %.1f s before the end that it promises; it was cut short",
-                    self._name,
-                    missing,
-                )
+        until = None if self._duration is None else self._origin + self._duration
+        missing = self._ending.missing(until)
+        if missing and not (self._opening.live or self._clock.ahead):
+            _log.warning(
+                "%s: ends %.2f s before the end that it promises; it was cut short",
+                self._name,
+                missing,
+            )
         if self._damaged:
             _log.warning("%s: %d pictures are damaged; copy it again", self._name, self._damaged)
         if self._skipped:
