@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -24,15 +23,14 @@ from livematte.video.clock import OnwardClock
 from livematte.video.colours import Turn, is_hdr, to_rgb, turn_of
 from livematte.video.deinterlace import Deinterlacer
 from livematte.video.ending import Ending
+from livematte.video.faults import Faults
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Frame, SourceInfo
-from livematte.video.inputs import Opening, open_container, reason_of
+from livematte.video.inputs import Opening, open_container
 from livematte.video.seeking import seek_before
 from livematte.video.sound import Sound
 
 __all__ = ["ContainerSource"]
-
-_log = logging.getLogger(__name__)
 
 _GUESSED_RATE = Fraction(30)
 _MILLISECONDS = 1000  # FFmpeg's rate for times in milliseconds that tell no other
@@ -55,6 +53,7 @@ class ContainerSource:
         start: Fraction = Fraction(0),
         duration: Fraction | None = None,
         threads: int = 0,
+        quiet: bool = False,
     ) -> None:
         """
         Args:
@@ -62,6 +61,7 @@ class ContainerSource:
             start: seconds to leave out at the beginning.
             duration: seconds to read; None: all.
             threads: of the decoder; 0 leaves the choice to it.
+            quiet: its faults are not told.
 
         Raises:
             InputError: it cannot be opened, or holds no pictures.
@@ -73,6 +73,7 @@ class ContainerSource:
             raise UsageError(f"{opening.name}: a live source has no start to skip to")
         self._opening = opening
         self._name = opening.name
+        self._faults = Faults(opening.name, quiet=quiet)
         self._closed = False
         self._reading = threading.Lock()
         self._container = open_container(opening)
@@ -154,8 +155,6 @@ class ContainerSource:
 
     def _decode_first(self) -> tuple[NDArray[np.uint8], Fraction]:
         """The first frame, from which the rest of what ``info`` tells comes."""
-        self._skipped = self._resized = self._damaged = 0
-        self._broken: str | None = None
         self._turn: Turn | None = None
         self._transposed = self._cut = False
         self._converter = VideoReformatter()
@@ -188,12 +187,12 @@ class ContainerSource:
     def _nothing(self) -> InputError:
         """Why there is no first frame."""
         last, start = self._clock.now, float(self._start)
-        if self._start and last is not None and not self._broken:
+        if self._start and last is not None and not self._faults.broken:
             lasts = float(self._start + last + 1 / self._rate)
             return InputError(
                 f"{self._name}: lasts {lasts:.2f} s, so nothing starts at {start:g} s"
             )
-        reason = f" ({self._broken})" if self._broken else ""
+        reason = f" ({self._faults.broken})" if self._faults.broken else ""
         where = f" from {start:g} s on" if self._start else ""
         return InputError(
             f"{self._name}: holds no picture that can be decoded{where}{reason}; "
@@ -236,18 +235,15 @@ class ContainerSource:
                 if self.sound is not None:
                     self.sound.origin = time
             time -= self._origin
-        ahead = self._clock.ahead
         seconds = self._clock.at(time, 1 / self._rate)
-        if self._clock.ahead and not ahead:
-            _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
+        if self._clock.ahead:
+            self._faults.meet("its clock steps back; the pictures follow each other")
         return seconds
 
     def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         if self._turn is None:
             if is_hdr(frame):
-                _log.warning(
-                    "%s: is HDR; its colours are taken as they are and will look dull", self._name
-                )
+                self._faults.meet("is HDR; its colours are taken as they are and will look dull")
             self._turn = turn_of(frame)
             self._transposed = self._turn[0]
         if frame.width * frame.height > _MOST_PIXELS:
@@ -259,14 +255,8 @@ class ContainerSource:
         if self._size is None:
             self._size = image.shape[:2]
         if image.shape[:2] != self._size:
-            if not self._resized:
-                _log.warning(
-                    "%s: changes from %d×%d to %d×%d; fitted into the first size",
-                    self._name,
-                    *self._size[::-1],
-                    *image.shape[1::-1],
-                )
-            self._resized += 1
+            sizes = (*self._size[::-1], *image.shape[1::-1])
+            self._faults.meet("changes from %d×%d to %d×%d; fitted into the first size", *sizes)
             image = fit_into(image, *self._size)
         return image
 
@@ -275,11 +265,10 @@ class ContainerSource:
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError as error:
-                self._skipped += 1
-                self._broken = reason_of(error)
+                self._faults.skip(error)
                 continue
             for frame in decoded:
-                self._damaged += frame.is_corrupt
+                self._faults.damaged += frame.is_corrupt
                 yield from self._deinterlacer.push(frame)
         if self._cut:  # what the decoder still holds, for want of a regular end
             for frame in self._stream.decode(None):
@@ -320,8 +309,7 @@ class ContainerSource:
                 "the network"
             ) from error
         self._cut = True
-        self._skipped += 1
-        self._broken = reason_of(error)
+        self._faults.skip(error)
 
     def _drain_sound(self) -> None:
         """Read on until the sound has reached the end too."""
@@ -339,16 +327,6 @@ class ContainerSource:
 
     def _tell(self) -> None:
         until = None if self._duration is None else self._origin + self._duration
-        missing = self._ending.missing(until)
-        if missing and not (self._opening.live or self._clock.ahead):
-            _log.warning(
-                "%s: ends %.2f s before the end that it promises; it was cut short",
-                self._name,
-                missing,
-            )
-        if self._damaged:
-            _log.warning("%s: %d pictures are damaged; copy it again", self._name, self._damaged)
-        if self._skipped:
-            _log.warning(
-                "%s: %d broken parts were left out (%s)", self._name, self._skipped, self._broken
-            )
+        # Live, and where the clock stepped back, a file's word for its end says nothing.
+        held = self._opening.live or self._clock.ahead
+        self._faults.tell(Fraction(0) if held else self._ending.missing(until))
