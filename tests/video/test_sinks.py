@@ -25,6 +25,7 @@ from livematte.video.encodings import Y4M, choose_encoding
 from livematte.video.frames import Composed, Frame, Sink, SourceInfo
 from livematte.video.inputs import Opening
 from livematte.video.outputs import Channels, check_output, open_sink
+from livematte.video.pacing import PacedSource
 from livematte.video.sequence import SequenceSink
 from livematte.video.virtual_camera import VirtualCameraSink
 from video.clips import BLUE, RED, decode, person_left, picture
@@ -183,12 +184,15 @@ def test_y4m_to_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def written(
-    monkeypatch: pytest.MonkeyPatch, times: list[Fraction | float], rate: Fraction = Fraction(25)
+    monkeypatch: pytest.MonkeyPatch,
+    times: list[Fraction | float],
+    rate: Fraction = Fraction(25),
+    live: bool = False,
 ) -> list[int]:
     """The numbers of the frames that raw standard output holds, one after the other."""
     content = to_stdout(monkeypatch)
     source = Still()
-    source.info = replace(source.info, rate=rate)
+    source.info = replace(source.info, rate=rate, live=live)
     sink = open_sink("-", source, channels="grey", output_format="raw")
     for number, at in enumerate(times):
         frame = Frame(picture(0), round(at * 1000), Fraction(1, 1000), number)
@@ -300,6 +304,34 @@ def test_sound_is_cut_with_the_pictures(make_video: Make, tmp_path: Path) -> Non
     expected = [content for t, content in before if 1.5 <= t < 2.5]
     assert [content for _, content in after] == expected
     assert 0 <= after[0][0] < 0.03
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("lost", [0, 25])
+def test_what_is_recorded_live_begins_at_zero(
+    make_video: Make, tmp_path: Path, suffix: str, lost: int
+) -> None:
+    """With its sound in step, though frames were lost before the first that came."""
+    origin = make_video("a.mp4", frames=75, sound="aac")
+    source = PacedSource(ContainerSource(Opening(origin, "a")), sleep=lambda seconds: None)
+    target = tmp_path / f"b{suffix}"
+    sink = open_sink(str(target), source, channels="rgb")
+    for frame in list(source)[lost:]:
+        sink.write(Composed(frame, np.ones(frame.image.shape[:2], np.float32), frame.image))
+    sink.close()
+    with av.open(target) as container:
+        shown = [float(frame.time) for frame in container.decode(video=0)]
+    assert shown[0] == pytest.approx(0, abs=0.03)  # the sound of a whole film begins before 0
+    assert np.diff([*shown, shown[0] + 3 - lost / 25]) == pytest.approx(1 / 25, abs=0.0011)
+    begin = lost / 25
+    kept = [(t - begin, content) for t, content in packets(origin) if not lost or t >= begin]
+    after = packets(target)
+    assert [content for _, content in after] == [content for _, content in kept]
+    assert [t - shown[0] for t, _ in after] == pytest.approx([t for t, _ in kept], abs=0.0011)
+
+
+def test_what_is_piped_live_begins_with_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert written(monkeypatch, [1, 1.04, 1.12], live=True) == [0, 1, 1, 2]
 
 
 def test_sound_that_the_format_cannot_hold(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
@@ -38,8 +39,9 @@ class EncoderSink:
     """Encodes frames, with their times, and copies the source's sound beside them.
 
     A file is written beside its place and gets its name with :meth:`close`, so it is whole or not
-    there. Where the format holds no times, frames are repeated and left out to fit its rate. Odd
-    sides are made even by repeating the last row or column.
+    there. What is recorded live begins with the first frame that comes, at 0. Where the format
+    holds no times, frames are repeated and left out to fit its rate. Odd sides are made even by
+    repeating the last row or column.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class EncoderSink:
         self._video: VideoStream
         self._voice: AudioStream | None = None
         self._pace = ConstantRate(self._info.rate)
+        self._begin: Fraction | None = None
         self._sound: Sound | None = source.sound if encoding.times else None
         if self._sound is not None:
             self._sound.want()
@@ -89,16 +92,21 @@ class EncoderSink:
         with self._named():
             if self._container is None:
                 self._start(pixels)
+            if self._begin is None:
+                # Frames were lost while a model was loaded: a player would wait for them.
+                self._begin = composed.frame.time if self._info.live else Fraction(0)
+            time = composed.frame.time - self._begin
             # What holds no times (y4m) holds no matrix, either.
             timed = self._encoding.times
             matrix = Colorspace.ITU709 if timed else assumed_matrix(len(pixels))
             frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
             assert self._container is not None
             if timed:
-                frame.pts, frame.time_base = composed.frame.pts, composed.frame.time_base
+                frame.time_base = composed.frame.time_base
+                frame.pts = round(time / frame.time_base)
                 self._container.mux(self._video.encode(frame))
             else:
-                for paced in self._pace.pace(frame, composed.frame.time):
+                for paced in self._pace.pace(frame, time):
                     self._container.mux(self._video.encode(paced))
             self._copy_sound()
 
@@ -181,7 +189,7 @@ class EncoderSink:
         container = container or self._container
         if self._sound is None or self._voice is None or container is None:
             return
-        for packet in self._sound.take():
+        for packet in self._sound.take(self._begin or Fraction(0)):
             packet.stream = self._voice
             container.mux(packet)
 

@@ -66,9 +66,25 @@ class Sound:
                     self._packets.clear()
         return True
 
-    def take(self) -> list[Packet[AudioStream]]:
-        """The packets kept since the last time."""
+    def take(self, begin: Fraction = Fraction(0)) -> list[Packet[AudioStream]]:
+        """The packets kept since the last time.
+
+        Args:
+            begin: seconds that are to become 0; what lies before them is left out. At 0, nothing
+                is: encoders begin a little earlier.
+        """
         with self._lock:
             packets = list(self._packets)
             self._packets.clear()
-        return packets
+        return [packet for packet in packets if _begin_later(packet, begin)] if begin else packets
+
+
+def _begin_later(packet: Packet[AudioStream], begin: Fraction) -> bool:
+    """Count a packet's time from ``begin`` seconds on; whether it lies at or after them."""
+    assert packet.pts is not None
+    assert packet.dts is not None
+    assert packet.time_base is not None
+    shift = round(begin / packet.time_base)
+    packet.pts -= shift
+    packet.dts -= shift
+    return packet.pts >= 0
