@@ -221,6 +221,19 @@ def test_films_that_lack_less_than_a_second_are_told(
         assert caplog.text.count("was cut short") == 1
 
 
+def test_a_file_that_tells_its_length_roughly_is_held_to_it_roughly(
+    make_video: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video("a.flv", frames=150)
+    whole = path.read_bytes()
+    with av.open(path) as film:
+        places = sorted(p.pos for p in film.demux(video=0) if p.size)
+    for kept, told in ((125, 0), (75, 1)):
+        path.write_bytes(whole[: places[kept]])
+        read(path)
+        assert caplog.text.count("was cut short") == told
+
+
 def test_sound_that_is_longer_than_the_pictures_is_no_cut(
     make_video: Make, caplog: pytest.LogCaptureFixture
 ) -> None:

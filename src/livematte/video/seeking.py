@@ -31,7 +31,7 @@ def seek_before(container: InputContainer, stream: VideoStream, time: Fraction) 
         av.error.FFmpegError: it cannot be searched, and is where it was.
     """
     begin = Fraction(container.start_time or 0, av.time_base)
-    _seek(container, time)
+    _seek(container, time)  # may raise, as long as nothing was read
     for place in (time, time - _GROUP):
         try:
             _seek(container, place)
