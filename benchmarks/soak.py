@@ -102,7 +102,7 @@ def open_source(what: str, folder: Path, frames: int) -> Source:
 
 def open_backdrop(folder: Path) -> Backdrop:
     short = make_film(folder / "behind.mp4", ROUND)
-    return Backdrop(lambda: ContainerSource(Opening(short, "behind")))
+    return Backdrop(lambda again: ContainerSource(Opening(short, "behind"), quiet=again))
 
 
 def main() -> int:

@@ -29,9 +29,12 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         degrees: int = 0,
         options: dict[str, str] | None = None,
         draw: Callable[[int], np.ndarray] | None = None,
+        front: bool = False,
+        speaks: float | None = None,
     ) -> Path:
         path = tmp_path / name
-        with av.open(path, "w") as out:
+        flags = {"movflags": "+faststart"} if front and path.suffix in (".mp4", ".mov") else {}
+        with av.open(path, "w", options=flags) as out:
             video = out.add_stream(codec, rate=RATE, options=options or {})
             video.width, video.height = size
             video.pix_fmt = pixel_format
@@ -41,7 +44,7 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
                 video.set_display_rotation(degrees)
             voice = out.add_stream(sound, rate=48000) if sound else None
             if voice is not None:
-                _speak(out, voice, frames / RATE)
+                _speak(out, voice, speaks or frames / RATE)
             for number in range(frames):
                 image = draw(number) if draw else picture(number, *size)
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")

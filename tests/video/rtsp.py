@@ -10,13 +10,9 @@ import contextlib
 import socket
 import struct
 import threading
-import time
-from fractions import Fraction
 
-import av
-import numpy as np
+from video.sending import send
 
-RATE = 25
 SESSION = (
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
@@ -82,17 +78,7 @@ class RtspCamera:
 
     def _encode(self) -> None:
         place = f"rtp://127.0.0.1:{self._packets.getsockname()[1]}"
-        with av.open(place, "w", format="rtp") as out:
-            options = {"tune": "zerolatency", "preset": "ultrafast", "g": "5"}
-            stream = out.add_stream("libx264", rate=RATE, options=options)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            for number in range(self._frames):
-                grey = np.full((48, 64, 3), 40 + 2 * number, np.uint8)
-                frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, RATE)
-                out.mux(stream.encode(frame))
-                time.sleep(1 / RATE)
-            out.mux(stream.encode(None))
+        send(place, "rtp", self._frames, self._over)
         self._encoded.set()
 
     def _pass_on(self, client: socket.socket) -> None:

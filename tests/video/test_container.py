@@ -48,7 +48,7 @@ def test_variable_rates_keep_their_times(make_video: Make) -> None:
 
 
 def test_a_film_that_tells_no_rate_has_a_usual_one(make_video: Make, tmp_path: Path) -> None:
-    """FFmpeg takes Matroska's milliseconds for the rate of what has none."""
+    """FFmpeg takes Matroska's milliseconds for the rate of what has none: 1000 frames a second."""
     times = [0, 0.041, 0.08, 0.5, 0.513, 1.3]
     with (
         av.open(make_video("a.mp4", frames=6, times=times)) as film,
@@ -167,13 +167,6 @@ def test_sound_nobody_wants_is_not_kept_for_ever(
     assert len(source.sound.take()) <= 10
 
 
-def test_a_last_picture_that_stays_long_can_be_started_at(make_video: Make) -> None:
-    """FFmpeg takes the film to end soon after its last picture has come."""
-    path = make_video("a.mp4", frames=3, times=[0, 0.5, 2.5])
-    _, frames = read(path, start=Fraction(22, 10))
-    assert [frame.time for frame in frames] == [Fraction(3, 10)]
-
-
 def test_a_truncated_file_is_kept_as_far_as_it_goes(
     make_video: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,45 +178,68 @@ def test_a_truncated_file_is_kept_as_far_as_it_goes(
     assert "was cut short" in caplog.text
 
 
-def test_a_film_that_lacks_its_last_pictures_is_told(
-    make_video: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An MP4 lists its pictures in front, so that even the last one is missed."""
-    whole = make_video("whole.mp4", frames=30, sound="aac")
-    front = tmp_path / "front.mp4"
-    with (
-        av.open(whole) as given,
-        av.open(front, "w", container_options={"movflags": "+faststart"}) as out,
-    ):
-        (video,) = given.streams.video
-        copy = out.add_stream_from_template(video)
-        for packet in given.demux(video):
-            if packet.dts is not None:
-                packet.stream = copy
-                out.mux(packet)
-    content = front.read_bytes()
-    front.write_bytes(content[:-40])
-    frames = list(ContainerSource(Opening(front, "front.mp4")))
-    assert 0 < len(frames) < 30
-    assert "front.mp4: ends" in caplog.text
+FILMS = {
+    "b.mp4": {"options": {"bf": "3", "b-adapt": "0"}},
+    "sound.mp4": {"sound": "aac"},
+    "variable.mp4": {"times": [n / 25 + (n % 3) / 100 for n in range(60)]},
+    "a.mov": {},
+    "a.mkv": {},
+    "sound.mkv": {"sound": "aac"},
+    "variable.mkv": {"times": [n / 25 + (n % 3) / 100 for n in range(60)]},
+    "a.webm": {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}},
+    "a.ts": {"sound": "aac"},
+    "a.flv": {"sound": "aac"},
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "more"),
-    [
-        ("sound.mp4", {"sound": "aac"}),
-        ("b-frames.mov", {"options": {"bf": "3"}}),
-        ("uneven.mp4", {"times": [0, 0.04, 0.9, 1.0, 1.01], "frames": 5}),
-        ("a.mkv", {}),
-        ("a.ts", {}),
-        ("a.avi", {"codec": "mpeg4"}),
-    ],
-)
-def test_a_whole_film_is_told_to_be_nothing_less(
-    make_video: Make, caplog: pytest.LogCaptureFixture, name: str, more: dict[str, object]
+@pytest.mark.parametrize("name", FILMS)
+def test_whole_films_are_not_called_cut(
+    make_video: Make, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    path = make_video(name, **more)
-    assert list(ContainerSource(Opening(path, name)))
+    path = make_video(name, frames=60, **FILMS[name])
+    one, long = Fraction(1), Fraction(60)
+    for part in ({}, {"start": one}, {"duration": one}, {"start": one, "duration": long}):
+        _, frames = read(path, **part)
+        assert frames
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("name", [n for n in FILMS if not n.endswith((".ts", ".flv"))])
+def test_films_that_lack_less_than_a_second_are_told(
+    make_video: Make, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Their index is at the front, so they open; a part before the gap is whole."""
+    path = make_video(name, frames=60, front=True, **FILMS[name])
+    with av.open(path) as film:
+        places = sorted(p.pos for p in film.demux(video=0) if p.size)
+    path.write_bytes(path.read_bytes()[: places[50]])
+    read(path, duration=Fraction(1))
+    assert "cut short" not in caplog.text
+    for part in ({}, {"start": Fraction(1)}, {"duration": Fraction(60)}):
+        caplog.clear()
+        read(path, **part)
+        assert caplog.text.count("was cut short") == 1
+
+
+def test_a_file_that_tells_its_length_roughly_is_held_to_it_roughly(
+    make_video: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video("a.flv", frames=150)
+    whole = path.read_bytes()
+    with av.open(path) as film:
+        places = sorted(p.pos for p in film.demux(video=0) if p.size)
+    for kept, told in ((125, 0), (75, 1)):
+        path.write_bytes(whole[: places[kept]])
+        read(path)
+        assert caplog.text.count("was cut short") == told
+
+
+def test_sound_that_is_longer_than_the_pictures_is_no_cut(
+    make_video: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.mp4", "a.mkv", "a.ts", "a.flv"):
+        _, frames = read(make_video(name, frames=25, sound="aac", speaks=6))
+        assert len(frames) == 25
     assert not caplog.text
 
 
@@ -351,11 +367,32 @@ def test_no_picture_at_all(tmp_path: Path, make_video: Make) -> None:
 
 def test_parts_that_cannot_be(make_video: Make) -> None:
     path = make_video("a.mp4")
-    with pytest.raises(InputError, match=r"lasts 0\.80 s"):
+    with pytest.raises(InputError, match=r"lasts 0\.80 s, so nothing starts at 5 s") as error:
         ContainerSource(Opening(path, "a"), start=Fraction(5))
+    assert error.value.exit_code == 3
     for options in ({"start": Fraction(-1)}, {"duration": Fraction(0)}):
         with pytest.raises(UsageError, match="a start lies at 0"):
             ContainerSource(Opening(path, "a"), **options)
+
+
+def test_a_start_after_the_end_that_a_file_tells(make_video: Make) -> None:
+    """FFmpeg's word for how long this film lasts is 1 second less than it does."""
+    times = [*(n / 25 for n in range(50)), 2, 2.5, 3]
+    path = make_video("a.mp4", frames=53, times=times)
+    with av.open(path) as film:
+        assert film.duration < 2_400_000
+    _, frames = read(path, start=Fraction(12, 5))
+    assert [float(frame.time) for frame in frames] == pytest.approx([0.1, 0.6])
+    with pytest.raises(InputError, match=r"so nothing starts at 3\.5 s"):
+        read(path, start=Fraction(7, 2))
+
+
+@pytest.mark.parametrize("group", ["10", "250"])
+def test_a_part_of_what_has_no_index(make_video: Make, group: str) -> None:
+    """FFmpeg finds the time in MPEG-TS, but not the key frame that its picture needs."""
+    path = make_video("a.ts", frames=60, options={"g": group, "bf": "0"})
+    _, frames = read(path, start=Fraction(1))
+    assert (float(frames[0].time), len(frames)) == (0, 35)
 
 
 def test_closing_while_another_thread_reads(make_video: Make) -> None:

@@ -296,7 +296,7 @@ def test_what_a_frame_becomes() -> None:
     assert {int(v) for v in np.unique(checks[:4, 64:])} == {204, 255}
 
 
-def film(colours: list[int], *, broken: bool = False) -> Callable[[], Frames]:
+def film(colours: list[int], *, broken: bool = False) -> Callable[[bool], Frames]:
     """Opens a film of grey frames, two per second."""
 
     class Film(Frames):
@@ -306,7 +306,7 @@ def film(colours: list[int], *, broken: bool = False) -> Callable[[], Frames]:
             if broken:
                 raise InputError("film: damaged")
 
-    def open_film() -> Frames:
+    def open_film(again: bool) -> Frames:
         opened = Film(0)
         opened.info = SourceInfo("film", 30, 20, Fraction(2), Fraction(1, 2))
         return opened
@@ -328,9 +328,9 @@ def test_a_video_behind_that_cannot_begin_again_stands_still(
 ) -> None:
     opener = iter([film([10, 20])])
 
-    def once() -> Frames:
+    def once(again: bool) -> Frames:
         for open_film in opener:
-            return open_film()
+            return open_film(again)
         raise InputError("film: gone")
 
     backdrop = Backdrop(once)

@@ -25,6 +25,7 @@ from livematte.video.encodings import Y4M, choose_encoding
 from livematte.video.frames import Composed, Frame, Sink, SourceInfo
 from livematte.video.inputs import Opening
 from livematte.video.outputs import Channels, check_output, open_sink
+from livematte.video.pacing import PacedSource
 from livematte.video.sequence import SequenceSink
 from livematte.video.virtual_camera import VirtualCameraSink
 from video.clips import BLUE, RED, decode, person_left, picture
@@ -182,40 +183,57 @@ def test_y4m_to_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert content.getvalue().startswith(b"YUV4MPEG2 W64 H48 F25:1")
 
 
-@pytest.mark.parametrize(("live", "first"), [(True, 0), (False, 1000)])
-def test_what_is_recorded_live_begins_at_nought(tmp_path: Path, live: bool, first: int) -> None:
-    still = Still()
-    still.info = replace(still.info, live=live)
-    sink = open_sink(str(tmp_path / "a.mkv"), still, channels="rgb")
-    for number in range(3):
-        sink.write(composed(number, at=1000 + 40 * number))
-    sink.close()
-    with av.open(tmp_path / "a.mkv") as film:
-        times = [round(1000 * frame.time) for frame in film.decode(video=0)]
-    assert times == [first, first + 40, first + 80]
-
-
-@pytest.mark.parametrize(
-    ("times", "shown"),
-    [
-        ([0, 40, 80, 120], [0, 1, 2, 3]),
-        ([1000, 1040, 1080], [0, 1, 2]),  # it begins with the first one
-        ([0, 62, 79, 141, 160], [0, 1, 2, 3, 4]),  # a clock that trembles
-        ([0, 40, 200, 240], [0, 1, 1, 1, 1, 2, 3]),  # three were dropped, or never came
-        ([0, 20, 40, 60, 80, 100, 120], [0, 1, 2, 4, 6]),  # twice the rate
-    ],
-)
-def test_what_keeps_no_times_keeps_the_pace(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, times: list[int], shown: list[int]
-) -> None:
+def written(
+    monkeypatch: pytest.MonkeyPatch,
+    times: list[Fraction | float],
+    rate: Fraction = Fraction(25),
+    live: bool = False,
+) -> list[int]:
+    """The numbers of the frames that raw standard output holds, one after the other."""
     content = to_stdout(monkeypatch)
-    sink = open_sink("-", Still(), channels="rgb")
+    source = Still()
+    source.info = replace(source.info, rate=rate, live=live)
+    sink = open_sink("-", source, channels="grey", output_format="raw")
     for number, at in enumerate(times):
-        sink.write(composed(number, at=at))
+        frame = Frame(picture(0), round(at * 1000), Fraction(1, 1000), number)
+        shown = np.full((2, 2), number, np.uint8)
+        sink.write(Composed(frame, shown.astype(np.float32), shown))
     sink.close()
-    (tmp_path / "a.y4m").write_bytes(content.getvalue())
-    places = [person_left(image) for image in decode(tmp_path / "a.y4m")]
-    assert places == [person_left(picture(number)) for number in shown]
+    return list(content.getvalue()[::4])
+
+
+def test_a_constant_rate_shows_each_time_what_the_film_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In steps of 0.04 s; of three frames within one step, the last stays."""
+    times = [0, 0.04, 0.08, 0.49, 0.69, 0.71, 0.72, 0.91]
+    assert written(monkeypatch, times) == [0, 1, *[2] * 10, *[3] * 5, 4, 5, *[6] * 4, 7]
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(144)])
+@pytest.mark.parametrize("begins", [0, Fraction(1, 4), Fraction(1, 2), Fraction(5, 8)])
+def test_a_constant_rate_comes_out_frame_for_frame(
+    monkeypatch: pytest.MonkeyPatch, rate: Fraction, begins: Fraction
+) -> None:
+    """Times rounded to milliseconds; a part of a film may begin between two frames."""
+    times = [(n + begins) / rate for n in range(250)]
+    assert written(monkeypatch, times, rate) == list(range(250))
+
+
+def test_a_declared_rate_that_is_not_quite_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One frame more or less where a whole one has gathered, and no swaying on the way."""
+    slow = written(monkeypatch, [n * Fraction(1001, 25000) for n in range(251)])
+    assert slow == list(range(251))
+    slower = written(monkeypatch, [n * Fraction(101, 2500) for n in range(251)])
+    assert len(slower) == 251 + 2
+    assert sorted(set(slower)) == list(range(251))
+    faster = written(monkeypatch, [n * Fraction(99, 2500) for n in range(251)])
+    assert len(faster) == 251 - 2
+    assert faster == sorted(set(faster))
+
+
+def test_a_late_beginning_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert written(monkeypatch, [0.2, 0.24]) == [0, 0, 0, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("size", [(48, 64), (720, 64)])
@@ -286,6 +304,34 @@ def test_sound_is_cut_with_the_pictures(make_video: Make, tmp_path: Path) -> Non
     expected = [content for t, content in before if 1.5 <= t < 2.5]
     assert [content for _, content in after] == expected
     assert 0 <= after[0][0] < 0.03
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("lost", [0, 25])
+def test_what_is_recorded_live_begins_at_zero(
+    make_video: Make, tmp_path: Path, suffix: str, lost: int
+) -> None:
+    """With its sound in step, though frames were lost before the first that came."""
+    origin = make_video("a.mp4", frames=75, sound="aac")
+    source = PacedSource(ContainerSource(Opening(origin, "a")), sleep=lambda seconds: None)
+    target = tmp_path / f"b{suffix}"
+    sink = open_sink(str(target), source, channels="rgb")
+    for frame in list(source)[lost:]:
+        sink.write(Composed(frame, np.ones(frame.image.shape[:2], np.float32), frame.image))
+    sink.close()
+    with av.open(target) as container:
+        shown = [float(frame.time) for frame in container.decode(video=0)]
+    assert shown[0] == pytest.approx(0, abs=0.03)  # the sound of a whole film begins before 0
+    assert np.diff([*shown, shown[0] + 3 - lost / 25]) == pytest.approx(1 / 25, abs=0.0011)
+    begin = lost / 25
+    kept = [(t - begin, content) for t, content in packets(origin) if not lost or t >= begin]
+    after = packets(target)
+    assert [content for _, content in after] == [content for _, content in kept]
+    assert [t - shown[0] for t, _ in after] == pytest.approx([t for t, _ in kept], abs=0.0011)
+
+
+def test_what_is_piped_live_begins_with_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert written(monkeypatch, [1, 1.04, 1.12], live=True) == [0, 1, 1, 2]
 
 
 def test_sound_that_the_format_cannot_hold(

@@ -25,6 +25,7 @@ from livematte.video.pacing import PacedSource
 from livematte.video.sequence import SequenceSource
 from video.clips import HEIGHT, WIDTH, person_left, picture
 from video.rtsp import RtspCamera
+from video.sending import UdpSender
 
 Make = Callable[..., Path]
 
@@ -296,6 +297,24 @@ def test_a_camera_of_the_network_that_falls_silent() -> None:
             list(open_source(camera.address, SourceOptions(timeout=1)))
     finally:
         camera.close()
+
+
+def test_a_stream_over_udp() -> None:
+    """Who joins sees it from 0 on; that it ended shows only in its silence."""
+    sender = UdpSender()
+    try:
+        source = open_source(sender.address, SourceOptions(timeout=2))
+        stream = iter(source)
+        frames = [next(stream) for _ in range(30)]
+    finally:
+        sender.close()
+    with pytest.raises(InputError, match="sent nothing for 2 s"):
+        list(stream)
+    assert (source.info.width, source.info.height, source.info.live) == (64, 48, True)
+    assert np.ptp([float(frame.image.mean()) for frame in frames]) > 40
+    times = [float(frame.time) for frame in frames]
+    assert times[0] == 0
+    assert np.diff(times) == pytest.approx(1 / 25, abs=0.001)
 
 
 def test_nobody_there() -> None:

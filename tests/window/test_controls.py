@@ -196,7 +196,7 @@ class Film:
 def test_a_film_behind_waits_while_it_is_not_seen() -> None:
     opened: list[Film] = []
 
-    def open_film() -> Film:
+    def open_film(again: bool) -> Film:
         opened.append(Film())
         return opened[-1]
 

@@ -215,7 +215,7 @@ def _composer(looks: _Looks) -> FrameComposer:
         matte_only,
         side_by_side,
     )
-    from livematte.video.opening import open_source  # noqa: PLC0415
+    from livematte.video.opening import SourceOptions, open_source  # noqa: PLC0415
 
     behind = looks.background
     over = partial(
@@ -228,8 +228,14 @@ def _composer(looks: _Looks) -> FrameComposer:
     elif behind.suffix.lower() in READABLE_SUFFIXES:
         composer = over(read_background(behind))
     else:
-        backdrop = Backdrop(lambda: open_source(str(behind)), fit=looks.fit, loop=looks.loop)
-        composer = over(backdrop)
+        film = str(behind)
+        composer = over(
+            Backdrop(
+                lambda again: open_source(film, SourceOptions(quiet=again)),
+                fit=looks.fit,
+                loop=looks.loop,
+            )
+        )
     return side_by_side(composer) if looks.side_by_side else composer
 
 

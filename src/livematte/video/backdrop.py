@@ -22,23 +22,25 @@ class Backdrop:
     """Gives the picture of a video that belongs to a time; times must not go back.
 
     Where the video ends or breaks, it begins again; where not even that works, or it is not to
-    loop, its last picture stays.
+    loop, its last picture stays. What is wrong with it is told in its first round.
     """
 
     def __init__(
-        self, open_again: Callable[[], Source], *, fit: Fit = "fill", loop: bool = True
+        self, open_film: Callable[[bool], Source], *, fit: Fit = "fill", loop: bool = True
     ) -> None:
         """
         Args:
-            open_again: opens the video at its beginning.
+            open_film: opens the video at its beginning; it is told whether that was done before,
+                and its faults told.
             fit: how its pictures are brought to the frame's size.
             loop: whether it begins again when it ends.
 
         Raises:
             InputError: it cannot be opened.
         """
-        self._open, self._fit, self._loop = open_again, fit, loop
-        self._source = open_again()
+        self._open, self._fit, self._loop = open_film, fit, loop
+        self._source = open_film(False)
+        self._broke = False
         self._frames: Iterator[Frame] = iter(self._source)
         self._began = Fraction(0)  # of this round, in the film's time
         self._shown: Frame | None = None
@@ -67,17 +69,17 @@ class Backdrop:
         try:
             self._next = next(self._frames, None)
         except InputError as error:
-            _log.warning(
-                "%s; the background %s", error, "begins again" if self._loop else "stands still"
-            )
-            self._next = None
+            if not self._broke:
+                what = "begins again" if self._loop else "stands still"
+                _log.warning("%s; the background %s", error, what)
+            self._broke, self._next = True, None
         if self._next is not None or not self._loop:
             return
         info = self._source.info
         self._began += self._shown.time + 1 / info.rate
         self._source.close()
         try:
-            self._source = self._open()
+            self._source = self._open(True)
         except InputError as error:
             _log.warning("%s; the background stands still", error)
             return

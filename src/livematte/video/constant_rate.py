@@ -1,41 +1,57 @@
-"""A film whose frames come when they come, for what knows a constant rate alone."""
+"""Frames that have times of their own, for formats that have only a rate."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
+from math import floor
+
+from av.video.frame import VideoFrame
 
 __all__ = ["ConstantRate"]
 
-_SLACK = Fraction(11, 10)  # frames; a clock that trembles neither repeats nor loses any
+# Frames by which one may lie beside its place: more than half, so that times that were rounded, or
+# a rate that is not quite the declared one, do not sway between two places.
+_TOLERATED = Fraction(3, 5)
 
 
 class ConstantRate:
-    """Counts the slots of a constant rate, so that slot n shows what the film shows at n / rate."""
+    """Repeats frames and leaves some out, so that frame n is what is seen at n / rate seconds.
+
+    As FFmpeg does for a constant rate, a frame goes to the place nearest to its time. Of two that
+    share a place the first is written at once, without waiting for another; only where there is
+    more to fill, the other is seen.
+    """
 
     def __init__(self, rate: Fraction) -> None:
         """
         Args:
-            rate: slots per second.
+            rate: frames per second.
         """
         self._rate = rate
-        self._first: Fraction | None = None
-        self._filled = 0
+        self._offset: Fraction | None = None
+        self._written = 0
+        self._latest: VideoFrame | None = None
 
-    def slots(self, time: Fraction) -> int:
-        """How many slots are due with a frame.
+    def pace(self, frame: VideoFrame, time: Fraction) -> Iterator[VideoFrame]:
+        """The frames to write now that one has come: none, itself, or others before it.
 
         Args:
-            time: when it is shown, in seconds; later than the one before.
-
-        Returns:
-            0: its slot is taken, leave it out. n: it fills the last of n, the frame before the
-            others.
+            frame: its time stamp is written anew, and again with every repetition.
+            time: at which it is shown, in seconds; times rise. What comes before the first one
+                shows it too.
         """
-        if self._first is None:
-            self._first = time
-        ahead = (time - self._first) * self._rate - self._filled
-        if ahead < -_SLACK:
-            return 0
-        due = 1 + (round(ahead) if ahead > _SLACK else 0)
-        self._filled += due
-        return due
+        exact = time * self._rate
+        if self._offset is None:
+            # A part of a film may begin between two frames: then all lie between two places.
+            self._offset = exact % 1
+        exact -= self._offset
+        near = abs(exact - self._written) <= _TOLERATED
+        place = self._written if near else floor(exact + Fraction(1, 2))
+        before = self._latest or frame
+        self._latest = frame
+        while self._written <= place:
+            shown = frame if self._written == place else before
+            shown.pts, shown.time_base = self._written, 1 / self._rate
+            self._written += 1
+            yield shown

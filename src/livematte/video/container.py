@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -19,23 +19,23 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from livematte.errors import InputError, UsageError
+from livematte.video.clock import OnwardClock
 from livematte.video.colours import Turn, is_hdr, to_rgb, turn_of
 from livematte.video.deinterlace import Deinterlacer
+from livematte.video.ending import Ending
+from livematte.video.faults import Faults
 from livematte.video.fitting import fit_into
 from livematte.video.frames import Frame, SourceInfo
-from livematte.video.inputs import Opening, open_container, reason_of
-from livematte.video.onward import Onward
+from livematte.video.inputs import Opening, open_container
+from livematte.video.seeking import seek_before
 from livematte.video.sound import Sound
 
 __all__ = ["ContainerSource"]
-
-_log = logging.getLogger(__name__)
 
 _GUESSED_RATE = Fraction(30)
 _MILLISECONDS = 1000  # FFmpeg's rate for times in milliseconds that tell no other
 _MOST_PIXELS = 8192 * 8192
 _PATIENCE = 0.2  # seconds for which a closing thread waits for the reading one
-_TOLERATED, _TOLERATED_SHARE = Fraction(2), Fraction(1, 20)  # by which a promised end is missed
 _SOUND_AHEAD = 10  # seconds of pictures after the end in which sound before it may still come
 
 
@@ -53,6 +53,7 @@ class ContainerSource:
         start: Fraction = Fraction(0),
         duration: Fraction | None = None,
         threads: int = 0,
+        quiet: bool = False,
     ) -> None:
         """
         Args:
@@ -60,6 +61,7 @@ class ContainerSource:
             start: seconds to leave out at the beginning.
             duration: seconds to read; None: all.
             threads: of the decoder; 0 leaves the choice to it.
+            quiet: its faults are not told.
 
         Raises:
             InputError: it cannot be opened, or holds no pictures.
@@ -71,6 +73,7 @@ class ContainerSource:
             raise UsageError(f"{opening.name}: a live source has no start to skip to")
         self._opening = opening
         self._name = opening.name
+        self._faults = Faults(opening.name, quiet=quiet)
         self._closed = False
         self._reading = threading.Lock()
         self._container = open_container(opening)
@@ -79,7 +82,7 @@ class ContainerSource:
             self._origin = self._find_origin() + start
             self._start, self._duration = start, duration
             if start:
-                self._seek(start)
+                self._seek(threads)
             self.sound = self._find_sound()
             self._packets = self._demux()
             self._first = self._decode_first()
@@ -126,11 +129,21 @@ class ContainerSource:
             return Fraction(0) if start is None or base is None else start * base
         return Fraction(self._container.start_time, av.time_base)
 
-    def _seek(self, start: Fraction) -> None:
+    def _seek(self, threads: int) -> None:
+        """To the start; what cannot be searched is read from its beginning."""
+        file = self._opening.file
+        if not isinstance(file, str | Path) and not file.seekable():
+            return
         try:
-            self._container.seek(int(self._origin * av.time_base), backward=True)
-        except (av.error.FFmpegError, OverflowError):
-            _log.info("%s: cannot be searched; reading from its beginning", self._name)
+            if seek_before(self._container, self._stream, self._origin):
+                return
+        except av.error.FFmpegError:
+            return
+        self._container.close()
+        if not isinstance(file, str | Path):
+            file.seek(0)
+        self._container = open_container(self._opening)
+        self._stream = self._video_stream(threads)
 
     def _find_sound(self) -> Sound | None:
         streams = self._container.streams.audio
@@ -142,23 +155,20 @@ class ContainerSource:
 
     def _decode_first(self) -> tuple[NDArray[np.uint8], Fraction]:
         """The first frame, from which the rest of what ``info`` tells comes."""
-        self._skipped = self._resized = self._damaged = 0
-        self._broken: str | None = None
         self._turn: Turn | None = None
         self._transposed = self._cut = False
-        self._packets_seen = 0
-        self._onward = Onward()
         self._converter = VideoReformatter()
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
-        self._clock: Fraction | None = None
+        self._clock = OnwardClock()
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or _GUESSED_RATE
         self._rate = rate if 1 <= rate < _MILLISECONDS else _GUESSED_RATE
+        self._ending = Ending(self._container, stream, self._rate)
         self._decoded = self._in_range()
         first = next(self._decoded, None)
         if first is None:
-            raise self._empty()
+            raise self._nothing()
         height, width = first[0].shape[:2]
         left = self._seconds_left()
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -174,16 +184,16 @@ class ContainerSource:
         )
         return first
 
-    def _empty(self) -> InputError:
-        total = self._container.duration
-        if total is not None and self._start >= Fraction(total, av.time_base):
-            # Not asked before: pictures of uneven length may lie behind the end that is promised.
+    def _nothing(self) -> InputError:
+        """Why there is no first frame."""
+        last, start = self._clock.now, float(self._start)
+        if self._start and last is not None and not self._faults.broken:
+            lasts = float(self._start + last + 1 / self._rate)
             return InputError(
-                f"{self._name}: lasts {total / av.time_base:.2f} s, so nothing starts at "
-                f"{float(self._start):g} s"
+                f"{self._name}: lasts {lasts:.2f} s, so nothing starts at {start:g} s"
             )
-        reason = f" ({self._broken})" if self._broken else ""
-        where = f" from {float(self._start):g} s on" if self._start else ""
+        reason = f" ({self._faults.broken})" if self._faults.broken else ""
+        where = f" from {start:g} s on" if self._start else ""
         return InputError(
             f"{self._name}: holds no picture that can be decoded{where}{reason}; "
             "copy or export it again"
@@ -216,27 +226,24 @@ class ContainerSource:
 
     def _seconds(self, frame: VideoFrame) -> Fraction:
         """Since the start; a frame without a stamp follows the one before at the usual rate."""
+        time = None
         if frame.pts is not None and frame.time_base is not None:
-            if self._clock is None and self._opening.live:
+            time = frame.pts * frame.time_base
+            if self._clock.now is None and self._opening.live:
                 # A stream that is joined midway counts from when it began.
-                self._origin = frame.pts * frame.time_base
+                self._origin = time
                 if self.sound is not None:
-                    self.sound.origin = self._origin
-            shift = self._onward.shift
-            clock = frame.pts * frame.time_base - self._origin
-            self._clock = self._onward.at(clock, 1 / self._rate)
-            if self._onward.shift and not shift:
-                _log.warning("%s: its clock steps back; the pictures follow each other", self._name)
-        else:
-            self._clock = Fraction(0) if self._clock is None else self._clock + 1 / self._rate
-        return self._clock
+                    self.sound.origin = time
+            time -= self._origin
+        seconds = self._clock.at(time, 1 / self._rate)
+        if self._clock.ahead:
+            self._faults.meet("its clock steps back; the pictures follow each other")
+        return seconds
 
     def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         if self._turn is None:
             if is_hdr(frame):
-                _log.warning(
-                    "%s: is HDR; its colours are taken as they are and will look dull", self._name
-                )
+                self._faults.meet("is HDR; its colours are taken as they are and will look dull")
             self._turn = turn_of(frame)
             self._transposed = self._turn[0]
         if frame.width * frame.height > _MOST_PIXELS:
@@ -248,14 +255,8 @@ class ContainerSource:
         if self._size is None:
             self._size = image.shape[:2]
         if image.shape[:2] != self._size:
-            if not self._resized:
-                _log.warning(
-                    "%s: changes from %d×%d to %d×%d; fitted into the first size",
-                    self._name,
-                    *self._size[::-1],
-                    *image.shape[1::-1],
-                )
-            self._resized += 1
+            sizes = (*self._size[::-1], *image.shape[1::-1])
+            self._faults.meet("changes from %d×%d to %d×%d; fitted into the first size", *sizes)
             image = fit_into(image, *self._size)
         return image
 
@@ -264,11 +265,10 @@ class ContainerSource:
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError as error:
-                self._skipped += 1
-                self._broken = reason_of(error)
+                self._faults.skip(error)
                 continue
             for frame in decoded:
-                self._damaged += frame.is_corrupt
+                self._faults.damaged += frame.is_corrupt
                 yield from self._deinterlacer.push(frame)
         if self._cut:  # what the decoder still holds, for want of a regular end
             for frame in self._stream.decode(None):
@@ -281,7 +281,6 @@ class ContainerSource:
         packets = self._container.demux(*streams)
         while (packet := self._next(packets)) is not None:
             if packet.stream is self._stream:
-                self._packets_seen += packet.size > 0
                 yield packet
             elif self.sound is not None:
                 self.sound.put(packet)
@@ -289,7 +288,10 @@ class ContainerSource:
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         with self._reading:
             try:
-                return None if self._closed else next(packets, None)
+                packet = None if self._closed else next(packets, None)
+                if packet is not None:
+                    self._ending.meet(packet)
+                return packet
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 if not self._closed:
                     self._read_failed(error)
@@ -307,8 +309,7 @@ class ContainerSource:
                 "the network"
             ) from error
         self._cut = True
-        self._skipped += 1
-        self._broken = reason_of(error)
+        self._faults.skip(error)
 
     def _drain_sound(self) -> None:
         """Read on until the sound has reached the end too."""
@@ -320,32 +321,12 @@ class ContainerSource:
                 if not self.sound.put(packet):
                     return
             elif packet.dts is not None and packet.time_base is not None:
-                late = packet.dts * packet.time_base - self._origin + self._onward.shift
+                late = packet.dts * packet.time_base - self._origin + self._clock.ahead
                 if self._duration is not None and late > self._duration + _SOUND_AHEAD:
                     return
 
     def _tell(self) -> None:
-        missing = self._missing()
-        if missing > 0:
-            _log.warning(
-                "%s: ends %.1f s before the end that it promises; it was cut short",
-                self._name,
-                missing,
-            )
-        if self._damaged:
-            _log.warning("%s: %d pictures are damaged; copy it again", self._name, self._damaged)
-        if self._skipped:
-            _log.warning(
-                "%s: %d broken parts were left out (%s)", self._name, self._skipped, self._broken
-            )
-
-    def _missing(self) -> Fraction:
-        """Seconds by which a file that was read to its end falls short of what it promises."""
-        expected = self._seconds_left()
-        if expected is None or self._clock is None or self._duration is not None:
-            return Fraction(0)
-        if "mp4" in self._container.format.name and self._stream.frames and not self._start:
-            return (self._stream.frames - self._packets_seen) / self._rate  # it lists its pictures
-        missing = expected - self._clock
-        tolerated = max(_TOLERATED, expected * _TOLERATED_SHARE)
-        return missing if missing > tolerated else Fraction(0)
+        until = None if self._duration is None else self._origin + self._duration
+        # Live, and where the clock stepped back, a file's word for its end says nothing.
+        held = self._opening.live or self._clock.ahead
+        self._faults.tell(Fraction(0) if held else self._ending.missing(until))

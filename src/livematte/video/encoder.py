@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
@@ -14,7 +15,6 @@ import cv2
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
-from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from livematte.video.constant_rate import ConstantRate
 from livematte.video.encodings import Encoding
 from livematte.video.frames import Composed, Source, SourceInfo
 from livematte.video.inputs import reason_of
-from livematte.video.sound import Sound, shift
+from livematte.video.sound import Sound
 
 __all__ = ["EncoderSink"]
 
@@ -39,9 +39,9 @@ class EncoderSink:
     """Encodes frames, with their times, and copies the source's sound beside them.
 
     A file is written beside its place and gets its name with :meth:`close`, so it is whole or not
-    there. What is recorded live begins at 0 with the first frame that comes. Odd sides are made
-    even by repeating the last row or column. Formats that keep no times get the source's rate:
-    frames are repeated or left out so that each is shown in its time.
+    there. What is recorded live begins with the first frame that comes, at 0. Where the format
+    holds no times, frames are repeated and left out to fit its rate. Odd sides are made even by
+    repeating the last row or column.
     """
 
     def __init__(
@@ -70,10 +70,8 @@ class EncoderSink:
         self._converter = VideoReformatter()
         self._video: VideoStream
         self._voice: AudioStream | None = None
-        self._slots = None if encoding.times else ConstantRate(source.info.rate)
-        self._count = 0
-        self._last: VideoFrame | None = None
-        self._began: int | None = None if source.info.live else 0
+        self._pace = ConstantRate(self._info.rate)
+        self._begin: Fraction | None = None
         self._sound: Sound | None = source.sound if encoding.times else None
         if self._sound is not None:
             self._sound.want()
@@ -90,35 +88,27 @@ class EncoderSink:
             OutputError: a full disk, or a server that went away.
             BrokenPipeError: nobody reads from the pipe any more.
         """
-        due = 1 if self._slots is None else self._slots.slots(composed.frame.time)
-        if not due:
-            return
         pixels = self._even(composed.pixels)
         with self._named():
             if self._container is None:
                 self._start(pixels)
+            if self._begin is None:
+                # Frames were lost while a model was loaded: a player would wait for them.
+                self._begin = composed.frame.time if self._info.live else Fraction(0)
+            time = composed.frame.time - self._begin
             # What holds no times (y4m) holds no matrix, either.
-            timed = self._slots is None
+            timed = self._encoding.times
             matrix = Colorspace.ITU709 if timed else assumed_matrix(len(pixels))
             frame = from_pixels(pixels, self._encoding.pixel_format, self._converter, matrix)
+            assert self._container is not None
             if timed:
-                if self._began is None:
-                    self._began = composed.frame.pts
-                frame.pts = composed.frame.pts - self._began
                 frame.time_base = composed.frame.time_base
-                self._encode(frame)
+                frame.pts = round(time / frame.time_base)
+                self._container.mux(self._video.encode(frame))
             else:
-                before = frame if self._last is None else self._last
-                for shown in [before] * (due - 1) + [frame]:
-                    shown.pts, shown.time_base = self._count, 1 / self._info.rate
-                    self._count += 1
-                    self._encode(shown)
-                self._last = frame
+                for paced in self._pace.pace(frame, time):
+                    self._container.mux(self._video.encode(paced))
             self._copy_sound()
-
-    def _encode(self, frame: VideoFrame) -> None:
-        assert self._container is not None
-        self._container.mux(self._video.encode(frame))
 
     def close(self) -> None:
         """Finish the file and give it its name; without a frame, none is made.
@@ -199,10 +189,7 @@ class EncoderSink:
         container = container or self._container
         if self._sound is None or self._voice is None or container is None:
             return
-        before = (self._began or 0) * self._info.time_base
-        for packet in self._sound.take():
-            if before and not shift(packet, -before):
-                continue
+        for packet in self._sound.take(self._begin or Fraction(0)):
             packet.stream = self._voice
             container.mux(packet)
 

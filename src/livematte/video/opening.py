@@ -44,6 +44,7 @@ class SourceOptions:
         live: frames come when they come, and those not taken are lost; files are then played in
             real time. None: cameras and network streams are live.
         timeout: seconds after which a network stream that sends nothing has stalled.
+        quiet: the faults of a film are not told, since they were when it was read before.
     """
 
     start: Fraction = Fraction(0)
@@ -53,6 +54,7 @@ class SourceOptions:
     input_format: InputFormat = "auto"
     live: bool | None = None
     timeout: float = _TIMEOUT
+    quiet: bool = False
 
 
 def is_address(name: str) -> bool:
@@ -95,7 +97,9 @@ def open_source(name: str, options: SourceOptions = SourceOptions()) -> Source:
 
 
 def _open(opening: Opening, options: SourceOptions) -> ContainerSource:
-    return ContainerSource(opening, start=options.start, duration=options.duration)
+    return ContainerSource(
+        opening, start=options.start, duration=options.duration, quiet=options.quiet
+    )
 
 
 def _standard_input(options: SourceOptions) -> Opening:

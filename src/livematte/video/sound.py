@@ -10,9 +10,9 @@ from fractions import Fraction
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from livematte.video.onward import Onward
+from livematte.video.clock import OnwardClock
 
-__all__ = ["Sound", "shift"]
+__all__ = ["Sound"]
 
 _UNCLAIMED = 1000  # packets kept for a sink that may still ask for them: about 20 seconds
 
@@ -37,7 +37,7 @@ class Sound:
     _packets: deque[Packet[AudioStream]] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _wanted: bool = False
-    _onward: Onward = field(default_factory=Onward)
+    _clock: OnwardClock = field(default_factory=OnwardClock)
 
     @property
     def codec(self) -> str:
@@ -52,31 +52,39 @@ class Sound:
         """Take a packet of the source; whether more may be wanted (the end is not reached)."""
         if packet.pts is None or packet.time_base is None:
             return True  # the packet that flushes a decoder
-        base = packet.time_base
-        time = self._onward.at(packet.pts * base, (packet.duration or 0) * base)
+        lasts = (packet.duration or 0) * packet.time_base
+        time = self._clock.at(packet.pts * packet.time_base, lasts)
         if self.end is not None and time >= self.end:
             return False
         if self.begin is None or time >= self.begin:
-            shift(packet, self._onward.shift - self.origin)
+            shift = round((self.origin - self._clock.ahead) / packet.time_base)
+            packet.pts -= shift
+            packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             with self._lock:
                 self._packets.append(packet)
                 if not self._wanted and len(self._packets) > _UNCLAIMED:
                     self._packets.clear()
         return True
 
-    def take(self) -> list[Packet[AudioStream]]:
-        """The packets kept since the last time."""
+    def take(self, begin: Fraction = Fraction(0)) -> list[Packet[AudioStream]]:
+        """The packets kept since the last time.
+
+        Args:
+            begin: seconds that are to become 0; what lies before them is left out. At 0, nothing
+                is: encoders begin a little earlier.
+        """
         with self._lock:
             packets = list(self._packets)
             self._packets.clear()
-        return packets
+        return [packet for packet in packets if _begin_later(packet, begin)] if begin else packets
 
 
-def shift(packet: Packet[AudioStream], seconds: Fraction) -> bool:
-    """Move a packet in time; whether it begins at 0 or later then."""
+def _begin_later(packet: Packet[AudioStream], begin: Fraction) -> bool:
+    """Count a packet's time from ``begin`` seconds on; whether it lies at or after them."""
     assert packet.pts is not None
+    assert packet.dts is not None
     assert packet.time_base is not None
-    steps = round(seconds / packet.time_base)
-    packet.pts += steps
-    packet.dts = packet.pts if packet.dts is None else packet.dts + steps
+    shift = round(begin / packet.time_base)
+    packet.pts -= shift
+    packet.dts -= shift
     return packet.pts >= 0

@@ -16,7 +16,7 @@ from livematte.images import READABLE_SUFFIXES
 from livematte.stills import read_background
 from livematte.video.backdrop import Backdrop
 from livematte.video.frames import Source
-from livematte.video.opening import open_source
+from livematte.video.opening import SourceOptions, open_source
 from livematte.video.sequence import natural_order
 
 __all__ = ["Background", "colours", "find_backgrounds"]
@@ -38,12 +38,13 @@ class Background:
         name: for the user.
     """
 
-    def __init__(self, name: str, open_again: Callable[[], Pixels | Source]) -> None:
+    def __init__(self, name: str, open_again: Callable[[bool], Pixels | Source]) -> None:
         """
         Args:
             name: for the user.
             open_again: reads the picture (h×w×3 uint8 RGB), or opens the video at its beginning;
-                an :class:`InputError` where that cannot be.
+                an :class:`InputError` where that cannot be. It is told whether that was done
+                before, and the video's faults told.
         """
         self.name = name
         self._open = open_again
@@ -77,17 +78,16 @@ class Background:
 
     def _opened(self) -> Pixels | Backdrop:
         try:
-            first = self._open()
+            first = self._open(False)
             if isinstance(first, np.ndarray):
                 return first
-            sources = iter([first])
-            return Backdrop(lambda: next(sources, None) or self._again())
+            return Backdrop(lambda again: self._again() if again else first)
         except InputError as error:
             _log.warning("%s; grey is shown instead", error)
             return np.full((1, 1, 3), 128, np.uint8)
 
     def _again(self) -> Source:
-        source = self._open()
+        source = self._open(True)
         assert not isinstance(source, np.ndarray)
         return source
 
@@ -95,7 +95,7 @@ class Background:
 def colours() -> tuple[Background, ...]:
     """Green, white and black: for who gives no folder."""
     return tuple(
-        Background(name, lambda colour=colour: np.array([[colour]], np.uint8))  # type: ignore[misc]
+        Background(name, lambda again, colour=colour: np.array([[colour]], np.uint8))  # type: ignore[misc]
         for name, colour in _COLOURS.items()
     )
 
@@ -126,7 +126,7 @@ def find_backgrounds(folder: Path) -> tuple[Background, ...]:
     return found
 
 
-def _opener(path: Path) -> Callable[[], Pixels | Source]:
+def _opener(path: Path) -> Callable[[bool], Pixels | Source]:
     if path.suffix.lower() in _FILMS:
-        return lambda: open_source(str(path))
-    return lambda: read_background(path)
+        return lambda again: open_source(str(path), SourceOptions(quiet=again))
+    return lambda again: read_background(path)
