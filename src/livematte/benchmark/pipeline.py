@@ -128,12 +128,14 @@ def bench_pipeline(
         target = Path(folder) / "out.mp4"
         for _ in range(rounds):
             before = time.process_time()
-            ceilings.append(_ceiling(film, target, seconds))
+            ceiling = _ceiling(film, target, seconds)
             between = time.process_time()
             source: Source = _open(film, seconds)
             if live:
                 source = PacedSource(source)
-            reports.append(_matte(source, segmenter, compose(), target))
+            report = _matte(source, segmenter, compose(), target)
+            reports.append(report)
+            ceilings.append((report.frames + report.dropped) / ceiling)
             ceilings_spent.append(between - before)
             spent.append(time.process_time() - between)
     frames = reports[-1].frames
@@ -153,8 +155,8 @@ def bench_pipeline(
         rounds=rounds,
         live=live,
         fps=statistics.median(r.fps for r in reports),
-        ceiling_fps=statistics.median(frames / s for s in ceilings),
-        ratio=statistics.median(s / r.seconds for s, r in zip(ceilings, reports, strict=True)),
+        ceiling_fps=statistics.median(ceilings),
+        ratio=statistics.median(r.fps / most for most, r in zip(ceilings, reports, strict=True)),
         cpu=1000 * statistics.median(spent) / frames,
         ceiling_cpu=1000 * statistics.median(ceilings_spent) / frames,
         stages=medians,
@@ -171,7 +173,7 @@ def _matte(source: Source, segmenter: Segmenter, composer: Composer, target: Pat
     live = source.info.live
     sink = EncoderSink(target, choose_encoding(target, transparent=False, live=live), source)
     policy: Policy = "newest" if live else "every"
-    return Pipeline(source, segmenter.stream(), composer, sink, policy=policy).run()
+    return Pipeline(source, segmenter.stream(live=live), composer, sink, policy=policy).run()
 
 
 def _open(film: Path, seconds: Fraction | None) -> ContainerSource:
