@@ -74,7 +74,7 @@ class Stage:
         more_sizes: others; each step draws one of them all.
         rate: learning rate, before the schedule.
         freeze_encoder: leave the encoder's weights and norms as they are.
-        freeze_levels: leave so many of a MobileNetV2 encoder's first feature maps (of five) as they
+        freeze_levels: leave so many of the encoder's first feature maps (of five) as they
             are. The early layers are the dearest to train, and change least.
         freeze_ranges: of a network in quantisation-aware training: leave the ranges of its features
             as they are.
