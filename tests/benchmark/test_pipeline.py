@@ -45,6 +45,17 @@ def test_json_and_table(run: Run, red_model: Path, film: Path) -> None:
     assert [path.name for path in film.parent.iterdir()] == ["film.mp4"]
 
 
+def test_the_ceiling_counts_every_frame(
+    run: Run, red_model: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that were dropped live: it drops none."""
+    monkeypatch.setattr("livematte.benchmark.pipeline._ceiling", lambda *_: 2.0)
+    rest = ("--live", "--rounds", "1", "--model", red_model, "--json")
+    result = json.loads(run("bench", "pipeline", film, *rest)[1])
+    assert result["ceiling_fps"] == 5.0
+    assert result["ratio"] == pytest.approx(result["fps"] / 5.0)
+
+
 def test_a_film_played_live_tells_what_it_dropped(run: Run, red_model: Path, film: Path) -> None:
     rest = ("--live", "--rounds", "1", "--model", red_model)
     code, out, _ = run("bench", "pipeline", film, "--json", *rest)

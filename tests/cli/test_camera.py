@@ -4,9 +4,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
+
+from livematte.refinement import Cleaning, Steadiness
+from livematte.segmenter import Care, Segmenter
+from livematte.stream import SegmenterStream
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -23,7 +28,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("frames", "--size", "big"), 2, "not a size"),
     (("frames", "--model", "none.onnx"), 4, "no such model"),
     (("frames", "--clean", "polish"), 2, "--clean 'polish'"),
-    (("frames", "--bgsub", "mean", "--steady", "flow"), 2, "--bgsub takes none"),
+    (("frames", "--bgsub", "mean", "--steady", "flow"), 2, "--bgsub takes no model"),
 ]
 
 
@@ -43,7 +48,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: np.ndarray)
 def test_one_line_and_an_exit_code(
     run: Run, red_model: Path, place: Path, arguments: tuple[str, ...], expected: int, message: str
 ) -> None:
-    extra = () if "--model" in arguments else ("--model", str(red_model))
+    extra = () if {"--model", "--bgsub"} & set(arguments) else ("--model", str(red_model))
     code, _, err = run("camera", *arguments, *extra)
     assert (code, err) == (expected, err)
     assert message in " ".join(err.split())
@@ -58,19 +63,37 @@ def test_a_window_that_also_writes_a_file(run: Run, red_model: Path, place: Path
     assert (place / "out.mp4").stat().st_size > 0
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--steady", "motion", "--clean", "holes,largest", "--region", "off"),
-        ("--bgsub", "knn"),
-    ],
-)
-def test_mattes_are_made_as_in_films(
-    run: Run, red_model: Path, place: Path, options: tuple[str, ...]
+def test_mattes_are_cared_for_as_in_films(
+    run: Run, red_model: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, out, err = run("camera", "frames", *options, "--model", red_model)
+    asked: list[tuple[Care, dict[str, object]]] = []
+    stream = Segmenter.stream
+
+    def watched(segmenter: Segmenter, **options: object) -> SegmenterStream:
+        asked.append((segmenter.care, options))
+        return stream(segmenter, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Segmenter, "stream", watched)
+    options = ("--steady", "motion", "--clean", "holes,largest", "--region", "off")
+    assert run("camera", "frames", *options, "--model", red_model)[0] == 0
+    ((care, given),) = asked
+    assert care == Care(region=False, cleaning=Cleaning(holes=True, largest=True))
+    assert isinstance(given["steady"], Steadiness)
+    assert given["live"]
+
+
+@pytest.mark.parametrize("bgsub", [True, False])
+def test_the_room_can_stand_for_a_model(
+    run: Run, red_model: Path, place: Path, bgsub: bool
+) -> None:
+    """A person who never moves belongs to the room."""
+    options = ("--bgsub", "knn", "--learn", "3") if bgsub else ("--model", red_model)
+    code, _, err = run("camera", "frames", "-o", "out.mkv", *options)
     assert (code, err) == (0, "")
-    assert out.startswith("frames  96×120, ")
+    with av.open(place / "out.mkv") as film:
+        image = next(film.decode(video=0)).to_ndarray(format="rgb24")
+    red, green, _ = (int(value) for value in image[60, 48])
+    assert (green > red) == bgsub
 
 
 def test_without_the_extra(

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from livematte.cli.film_bar import film_bar
+
+Advance = Callable[[int], None]
 
 
 class Clock:
@@ -48,3 +55,28 @@ def test_an_unknown_length_leaves_the_time_open() -> None:
 @pytest.mark.parametrize(("terminal", "visible"), [(False, True), (True, False)])
 def test_no_bar_in_files_and_where_none_is_wanted(terminal: bool, visible: bool) -> None:
     assert drawn(250, terminal=terminal, visible=visible) == ""
+
+
+@pytest.mark.parametrize(("option", "wanted"), [("", True), ("--quiet", False), ("--json", False)])
+def test_a_film_asks_for_it_unless_it_is_to_be_quiet(
+    run: Callable[..., tuple[int, str, str]],
+    red_model: Path,
+    portrait: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    wanted: bool,
+) -> None:
+    asked: list[bool] = []
+
+    def watched(total: int | None, *, visible: bool) -> AbstractContextManager[Advance]:
+        asked.append(visible)
+        return film_bar(total, visible=visible)
+
+    monkeypatch.setattr("livematte.cli.filming.film_bar", watched)
+    film = tmp_path / "film"
+    film.mkdir()
+    Image.fromarray(portrait).save(film / "1.png")
+    rest = ["--alpha", "--model", red_model, *([option] if option else [])]
+    assert run("video", film, "-o", tmp_path / "out.mp4", *rest)[0] == 0
+    assert asked == [wanted]

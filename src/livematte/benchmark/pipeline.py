@@ -52,7 +52,8 @@ class PipelineBenchmark:
         live: whether it was played as a camera would send it.
         fps, ceiling_fps: medians of the rounds.
         ratio: median of each round's frame rate by its own ceiling.
-        cpu, ceiling_cpu: processor time per frame, in milliseconds, all threads together.
+        cpu, ceiling_cpu: processor time per frame that was written, in milliseconds, all threads
+            together.
         stages: per frame, in milliseconds; medians of the rounds.
         age: from decoded to composed; most of it is waiting in the queues.
         dropped: frames, in all rounds.
@@ -136,9 +137,8 @@ def bench_pipeline(
             report = _matte(source, segmenter, compose(), target)
             reports.append(report)
             ceilings.append((report.frames + report.dropped) / ceiling)
-            ceilings_spent.append(between - before)
-            spent.append(time.process_time() - between)
-    frames = reports[-1].frames
+            ceilings_spent.append((between - before) / (report.frames + report.dropped))
+            spent.append((time.process_time() - between) / report.frames)
     medians = {
         name: Spread(
             statistics.median(r.stages[name].p50 for r in reports),
@@ -151,14 +151,14 @@ def bench_pipeline(
         model=segmenter.spec.name,
         width=source.info.width,
         height=source.info.height,
-        frames=frames,
+        frames=reports[-1].frames,
         rounds=rounds,
         live=live,
         fps=statistics.median(r.fps for r in reports),
         ceiling_fps=statistics.median(ceilings),
         ratio=statistics.median(r.fps / most for most, r in zip(ceilings, reports, strict=True)),
-        cpu=1000 * statistics.median(spent) / frames,
-        ceiling_cpu=1000 * statistics.median(ceilings_spent) / frames,
+        cpu=1000 * statistics.median(spent),
+        ceiling_cpu=1000 * statistics.median(ceilings_spent),
         stages=medians,
         age=Spread(
             statistics.median(r.age.p50 for r in reports),

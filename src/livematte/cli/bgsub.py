@@ -17,6 +17,7 @@ from livematte.cli.film_options import (
     Fit,
     Input,
     InputFormat,
+    Learn,
     Live,
     Loop,
     Output,
@@ -27,6 +28,7 @@ from livematte.cli.film_options import (
     Size,
     Start,
     Strength,
+    Threshold,
     Timeout,
     Verbose,
 )
@@ -63,12 +65,8 @@ def command(
             help="The room as the mean of its frames, as a mixture of Gaussians, or as neighbours."
         ),
     ] = "knn",
-    learn: Annotated[
-        int, typer.Option(min=1, help="Frames of the empty room at the beginning.")
-    ] = 30,
-    threshold: Annotated[
-        float, typer.Option(help="Difference from the room that counts, in 8-bit steps.")
-    ] = 20.0,
+    learn: Learn = 30,
+    threshold: Threshold = 20.0,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,

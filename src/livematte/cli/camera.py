@@ -11,7 +11,7 @@ import typer
 
 from livematte.cli.care import Clean, Region, Steady, parse_clean, stream_of
 from livematte.cli.console import counted, show_log, shown
-from livematte.cli.film_options import parse_size
+from livematte.cli.film_options import Learn, Quiet, Threshold, Timeout, Verbose, parse_size
 from livematte.cli.filming import load_for_film
 from livematte.cli.paths import STANDARD, protect
 from livematte.cli.signals import terminated_as_interrupted
@@ -62,9 +62,7 @@ def command(
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="Frames per second to ask the camera for.")
     ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds of silence after which a stream has stalled.")
-    ] = 10.0,
+    timeout: Timeout = 10.0,
     model: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="A bundled model, or a model file.")
     ] = DEFAULT_VIDEO,
@@ -83,13 +81,13 @@ def command(
     bgsub: Annotated[
         Literal["off", "mean", "mog2", "knn"],
         typer.Option(
-            help="No model: what differs from the empty room, which the first 30 frames show."
+            help="No model: what differs from the empty room, which the first frames show."
         ),
     ] = "off",
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say which engine, device and model run.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    learn: Learn = 30,
+    threshold: Threshold = 20.0,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """See yourself before another background, live, in a window.
 
@@ -116,9 +114,10 @@ def command(
     behind = colours() if backgrounds is None else find_backgrounds(backgrounds)
     stream: MatteStream
     if bgsub != "off":
-        if clean or steady != "auto":
-            raise UsageError("--clean and --steady are for models, and --bgsub takes none")
-        stream = _by_room(bgsub, source)
+        of_models = (model, spec, engine, device, threads, region, clean, steady)
+        if of_models != (DEFAULT_VIDEO, None, "auto", "auto", None, "auto", "", "auto"):
+            raise UsageError("--bgsub takes no model, and none of the options for models")
+        stream = _by_room(bgsub, learn, threshold, source)
     else:
         segmenter = load_for_film(model, engine=engine, device=device, threads=threads, spec=spec)
         care = Care(region=region == "auto", cleaning=parse_clean(clean))
@@ -149,11 +148,13 @@ def _check(source: str, output: str | None) -> None:
         protect([Path(source)], [Path(output)])
 
 
-def _by_room(method: Literal["mean", "mog2", "knn"], name: str) -> SubtractionStream:
+def _by_room(
+    method: Literal["mean", "mog2", "knn"], learn: int, threshold: float, name: str
+) -> SubtractionStream:
     from livematte.subtraction import Subtraction, Subtractor  # noqa: PLC0415
 
     prepare_for_film()
-    return Subtractor(Subtraction(method), name=name).stream()
+    return Subtractor(Subtraction(method, learn, threshold), name=name).stream()
 
 
 def _show(

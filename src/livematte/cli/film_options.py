@@ -20,6 +20,7 @@ __all__ = [
     "Fit",
     "Input",
     "InputFormat",
+    "Learn",
     "Live",
     "Loop",
     "Output",
@@ -30,6 +31,7 @@ __all__ = [
     "Size",
     "Start",
     "Strength",
+    "Threshold",
     "Timeout",
     "Verbose",
     "parse_seconds",
@@ -76,6 +78,7 @@ Start = Annotated[str, typer.Option(metavar="TIME", help="Where to begin: second
 Duration = Annotated[
     str | None, typer.Option(metavar="TIME", help="How much to take; default is all.")
 ]
+Learn = Annotated[int, typer.Option(min=1, help="Frames of the empty room at the beginning.")]
 Live = Annotated[
     bool | None,
     typer.Option(help="Drop old frames rather than fall behind; default for cameras and streams."),
@@ -90,6 +93,9 @@ Rate = Annotated[
 ]
 InputFormat = Annotated[Literal["auto", "rgb"], typer.Option(help="Of standard input; rgb is raw.")]
 OutputFormat = Annotated[Literal["auto", "y4m", "raw"], typer.Option(help="Of standard output.")]
+Threshold = Annotated[
+    float, typer.Option(help="Difference from the room that counts, in 8-bit steps.")
+]
 Timeout = Annotated[
     float, typer.Option(min=0.1, help="Seconds of silence after which a stream has stalled.")
 ]
