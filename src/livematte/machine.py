@@ -82,9 +82,9 @@ def peak_memory() -> int | None:
 def keep_freed_memory(*, any_size: bool = False) -> bool:
     """Let glibc keep up to 256 MB that this process frees, for what it allocates next.
 
-    It would give large blocks back to the system and take them again page by page: up to a fifth of
-    the processor's time of a 720p film, a sixth of a training step's, and nothing on others (ADR 7).
-    For programs, not libraries: it concerns the whole process.
+    It would give large blocks back to the system and take them again page by page: a fifth of the
+    processor's time of a 720p film and a sixth of a training step's where that costs most, nothing
+    where it costs least (ADR 7). For programs, not libraries: it concerns the whole process.
 
     Args:
         any_size: keep blocks above 32 MB, too, and up to 2 GB in all, as training needs.
