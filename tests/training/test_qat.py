@@ -30,7 +30,7 @@ SIZE = (64, 64)
 # What the file must share with the rounded torch network. Where one value rounds the other way,
 # which the last bit of a float decides, SINet's layers amplify that: with its features nudged by a
 # millionth torch strays from itself as far as the file does from torch. It is held to that.
-LEAST_IOU = {"livematte": 0.98, "mobilenetv3-transition": 0.98, "portraitnet": 0.98, "sinet": 0.95}
+LEAST_IOU = {"livematte": 0.98, "mobilenetv3-transition": 0.98, "portraitnet": 0.98}
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -68,7 +68,7 @@ def trained(name: str, steps: int = 20) -> Network:
     return network.eval()
 
 
-@pytest.mark.parametrize("name", LEAST_IOU)
+@pytest.mark.parametrize("name", [*LEAST_IOU, "sinet"])
 def test_a_step_learns_and_the_file_agrees_with_the_rounded_network(
     name: str, tmp_path: Path
 ) -> None:
@@ -95,10 +95,13 @@ def test_a_step_learns_and_the_file_agrees_with_the_rounded_network(
     picture = image[0].permute(1, 2, 0).numpy()
     answer = open_engine(path, threads=1).run(picture)
     assert 0 < (rounded > 0.5).mean() < 1
-    assert iou(answer, rounded) >= LEAST_IOU[name]
     if name == "sinet":
-        strays = [np.abs(nudged(rounding, image[:1], by) - rounded).mean() for by in (1e-6, 1e-5)]
-        assert np.abs(answer - rounded).mean() <= 1.5 * max(strays)
+        strays = [nudged(rounding, image[:1], by) for by in (1e-6, 1e-5)]
+        assert iou(answer, rounded) >= min(iou(stray, rounded) for stray in strays) - 0.05
+        most = max(np.abs(stray - rounded).mean() for stray in strays)
+        assert np.abs(answer - rounded).mean() <= 1.5 * most
+    else:
+        assert iou(answer, rounded) >= LEAST_IOU[name]
     if name == "livematte":
         operators = _run_operators(path)
         assert operators.count("QLinearConv") > 70
