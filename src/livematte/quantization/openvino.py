@@ -20,9 +20,8 @@ def quantise(graph: Any, feeds: Sequence[dict[str, NDArray[np.float32]]]) -> Any
     """A graph that computes in 8-bit integers between float inputs and a float output.
 
     Weights are symmetric by output channel, features are not; biases are corrected by what the
-    rounding of weights adds to them on average. Weights use half of their range: x86 processors
-    without VNNI add products up in 16 bits, which overflow from the whole of it. The first two convolutions and the last one stay
-    in floats, as in ONNX files.
+    rounding of weights adds to them on average. Weights take half of their range, the first two
+    convolutions and the last one stay in floats: as in ONNX files, and for the same reasons.
 
     Args:
         graph: an ``openvino.Model`` in 32-bit floats.
