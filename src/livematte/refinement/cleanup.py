@@ -64,14 +64,15 @@ def without_specks(person: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _fill_doubtful_gaps(person: NDArray[np.uint8], matte: Floats) -> None:
     """Fill a mask's (h×w, 0 or 1) small gaps in which no alpha is low: straps, badges."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - person, connectivity=4)
-    small = stats[1:, cv2.CC_STAT_AREA] <= _HOLE * np.count_nonzero(person)
-    for label in 1 + np.flatnonzero(small):
-        left, top, width, height, _ = stats[label]
-        box = (slice(top, top + height), slice(left, left + width))
-        gap = labels[box] == label
-        if matte[box][gap].min() >= _SURE:
-            person[box][gap] = 1
+    count, labels = cv2.connectedComponents(1 - person, connectivity=4)
+    if count <= 2:  # the person, and one room around
+        return
+    areas = np.bincount(labels.ravel(), minlength=count)
+    rooms = np.bincount(labels[matte < _SURE], minlength=count)
+    gaps = (rooms == 0) & (areas <= _HOLE * np.count_nonzero(person))
+    gaps[0] = False  # the person
+    if gaps.any():
+        person[gaps[labels]] = 1
 
 
 def open_matte(matte: Floats, radius: float = _RADIUS) -> Floats:
