@@ -34,7 +34,7 @@ def prepare(folder: Path) -> None:
         old.unlink()
     rgb = read_picture(PORTRAIT).rgb
     for entry in bundled():
-        trained = entry.path.with_suffix(".ckpt").exists()
+        trained = entry.checkpoint is not None
         if entry.spec.prior or not trained:
             print(f"{entry.name}: left out, {'it has a prior' if trained else 'no checkpoint'}")
             continue

@@ -1,3 +1,7 @@
+import pytest
+
+from livematte import networks
+from livematte.errors import UsageError
 from networks.conformance import NetworkConformance
 
 
@@ -6,3 +10,8 @@ class TestLiveMatte(NetworkConformance):
     parameters = 544_050
     macs = {256: 156.9e6}
     heads = {"edge": 1}
+
+
+def test_an_encoder_that_there_is_not_is_named() -> None:
+    with pytest.raises(UsageError, match="no encoder is called 'resnet'; there are mobilenet_v2"):
+        networks.create("livematte", encoder="resnet")

@@ -36,13 +36,12 @@ def locate(model: str) -> tuple[Path, ModelSpec | None]:
     if path.suffix or path.name != model or model not in {entry.name for entry in bundled()}:
         return path, None
     shipped = find(model)
-    checkpoint = shipped.path.with_suffix(CHECKPOINT)
-    if not checkpoint.is_file():
+    if shipped.checkpoint is None:
         raise ModelError(
             f"{model}: its checkpoint is not part of the installed package, only of the source "
-            "tree: export src/livematte/weights/" + checkpoint.name
+            f"tree: export src/livematte/weights/{model}{CHECKPOINT}"
         )
-    return checkpoint, shipped.spec
+    return shipped.checkpoint, shipped.spec
 
 
 def choose_target(to: str | None, output: Path | None) -> str:

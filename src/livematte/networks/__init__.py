@@ -116,8 +116,5 @@ def _load(network: Network, source: str | Path) -> None:
 
 def _bundled(name: str) -> Path | None:
     """A bundled model's file: its checkpoint in a checkout of the repository, else its ONNX."""
-    for model in weights.bundled():
-        if model.name == name:
-            checkpoint = model.path.with_suffix(".ckpt")
-            return checkpoint if checkpoint.is_file() else model.path
-    return None
+    model = {model.name: model for model in weights.bundled()}.get(name)
+    return None if model is None else model.checkpoint or model.path

@@ -1,21 +1,22 @@
 """LiveMatte, our own network.
 
-An encoder of inverted residuals that can start from ImageNet weights (MobileNetV2, or
-EfficientNet-Lite in the larger form); a global context vector at the
-deepest level (DeepLabV3's image pooling); a decoder of additive skips and depthwise residual
-blocks (PortraitNet); a learned overlapping upsampling to full size, so that edges are placed
-between the pixels of the last feature map; a boundary head that exists in training only.
+An encoder of inverted residuals that can start from ImageNet weights (MobileNetV2, or a larger
+EfficientNet-Lite); a global context vector at the deepest level (DeepLabV3's image pooling); a
+decoder of additive skips and depthwise residual blocks (PortraitNet); a learned overlapping
+upsampling to full size, so that edges are placed between the pixels of the last feature map; a
+boundary head that exists in training only.
 Only operators that mobile GPU delegates run: convolutions, additions, ReLU, bilinear resizing,
 mean and transposed convolution.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from livematte.errors import UsageError
 from livematte.networks.base import Network, NetworkOutput
 from livematte.networks.blocks import ConvNormAct, upsample
 from livematte.networks.efficientnet_lite import EfficientNetLite
@@ -27,6 +28,7 @@ __all__ = ["DecoderLevel", "LiveMatte", "SeparableResidual"]
 EncoderName = Literal[
     "mobilenet_v2", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"
 ]
+_ENCODERS = get_args(EncoderName)
 
 
 class SeparableResidual(nn.Module):
@@ -66,6 +68,9 @@ class LiveMatte(Network):
         decoder: channels at 1/16, 1/8, 1/4 and 1/2.
         repeats: residual blocks per decoder level.
         edge: have the boundary head; without it a boundary loss cannot be asked for.
+
+    Raises:
+        UsageError: an encoder of another name.
     """
 
     default_size: ClassVar[tuple[int, int]] = (256, 256)
@@ -106,6 +111,8 @@ class LiveMatte(Network):
 
 
 def _encoder(name: EncoderName, in_channels: int, width: float) -> InvertedEncoder:
+    if name not in _ENCODERS:
+        raise UsageError(f"no encoder is called {name!r}; there are {', '.join(_ENCODERS)}")
     if name == "mobilenet_v2":
         return MobileNetV2(in_channels, width=width)
     return EfficientNetLite(in_channels, variant=int(name[-1]))

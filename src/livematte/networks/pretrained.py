@@ -24,10 +24,7 @@ from livematte.networks.blocks import ConvNormAct
 from livematte.networks.folding import mark_folded
 from livematte.networks.inverted_encoder import InvertedEncoder
 
-__all__ = [
-    "holds_encoder_alone",
-    "load_encoder",
-]
+__all__ = ["holds_encoder_alone", "load_encoder"]
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +32,7 @@ _REMEDY = (
     "give the encoder's own weights of ImageNet: of a MobileNetV2 in Keras's or TensorFlow Lite's "
     "form, of an EfficientNet-Lite in PyTorch's"
 )
-_TORCH_STEM = "_conv_stem"
+_TORCH_SUFFIX, _TORCH_STEM = ".pth", "_conv_stem"
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def load_encoder(network: nn.Module, source: str | Path) -> None:
     readers: dict[str, Callable[[Path], dict[str, _Convolution]]] = {
         ".h5": _read_keras,
         ".tflite": _read_tflite,
-        ".pth": _read_torch,
+        _TORCH_SUFFIX: _read_torch,
     }
     if path.suffix in readers:
         if not path.is_file():
@@ -144,10 +141,10 @@ def _check(
 
 def holds_encoder_alone(path: Path) -> bool:
     """Whether a PyTorch file holds a published EfficientNet's weights, not a whole network's."""
+    if path.suffix != _TORCH_SUFFIX or not path.is_file():
+        return False
     try:
-        return path.is_file() and f"{_TORCH_STEM}.weight" in torch.load(
-            path, map_location="cpu", weights_only=True
-        )
+        return f"{_TORCH_STEM}.weight" in torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # damage, or another format: whoever reads it in earnest says so
         return False
 

@@ -53,6 +53,12 @@ class BundledModel(BundledFile):
     """A matting model of the package; its name is what ``livematte.load`` and ``--model`` take."""
 
     @property
+    def checkpoint(self) -> Path | None:
+        """The weights to train on, which only a checkout of the repository has beside the file."""
+        source = self.path.with_suffix(".ckpt")
+        return source if source.is_file() else None
+
+    @property
     def spec(self) -> ModelSpec:
         """The spec beside the file; :class:`ModelError` where it cannot be read."""
         source = self.path.with_suffix(".json")
