@@ -138,8 +138,7 @@ def test_the_moment_before_is_the_same_picture_a_little_moved(
     store = load_training(composites, still.data)
     recipe = replace(alone, data=replace(still.data, prior_own=1.0, prior_cut=0.0))
     batch = draw(BatchMaker(store, recipe), recipe, 1, 0, 0)
-    before = batch.before
-    assert before is not None
+    (before,) = batch.before
     assert before.own.all()
     assert not before.cut.any()
     moved = (before.alpha != batch.alpha).flatten(1).float().mean(dim=1)
@@ -185,39 +184,73 @@ def test_a_step_draws_one_of_its_stages_sizes(composites: Path, still: Recipe) -
     batches = [draw(maker, recipe, 1, step, 0) for step in range(12)]
     assert {tuple(b.image.shape[2:]) for b in batches} == {stage.size, *stage.more_sizes}
     for batch in batches:
-        assert batch.before is not None
-        assert batch.before.image.shape == batch.image.shape
-        moved = (batch.before.alpha != batch.alpha).flatten(1).float().mean(dim=1)
+        (before,) = batch.before
+        assert before.image.shape == batch.image.shape
+        moved = (before.alpha != batch.alpha).flatten(1).float().mean(dim=1)
         assert (moved < 0.25).all(), "the moment before shows the same picture"
 
 
+def test_a_longer_clip_moves_on_in_one_direction(composites: Path, still: Recipe) -> None:
+    """A disc's middle goes the same way from each moment to the next."""
+    store = load_training(composites, still.data)
+    sides = [torch.arange(side) - side / 2 for side in store.alpha.shape[2:]]
+    rows, columns = torch.meshgrid(*sides, indexing="ij")
+    disc = (rows**2 + columns**2 < (len(rows) / 5) ** 2).to(torch.uint8) * 255
+    store = replace(store, alpha=disc.expand_as(store.alpha).contiguous())
+    data = replace(still.data, prior_own=1.0, moments=3)
+    recipe = replace(still, prior=True, data=data)
+    batch = draw(BatchMaker(store, recipe), recipe, 1, 0, 0)
+    assert len(batch.before) == 3
+    ways = torch.stack([_middle(x.alpha) for x in (*batch.before, batch)])
+    steps = ways.diff(dim=0)
+    assert (steps[0].norm(dim=1) > 0.1).any()
+    assert torch.allclose(steps[0], steps[1], atol=0.5)
+    assert torch.allclose(steps[1], steps[2], atol=0.5)
+    pair = replace(recipe, data=replace(data, moments=1))
+    assert torch.equal(batch.image, draw(BatchMaker(store, pair), pair, 1, 0, 0).image)
+
+
+def _middle(alpha: torch.Tensor) -> torch.Tensor:
+    """N×2 centres of mass, in pixels."""
+    places = torch.stack(torch.meshgrid(*map(torch.arange, alpha.shape[2:]), indexing="ij")).float()
+    return (alpha * places).sum(dim=(2, 3)) / alpha.sum(dim=(2, 3))
+
+
+class Brightness(Network):
+    """Answers with the picture's mean brightness, and notes its priors."""
+
+    default_size = (64, 64)
+
+    def __init__(self) -> None:
+        super().__init__(prior=True)
+        self.seen: list[torch.Tensor | None] = []
+
+    def forward(self, image: torch.Tensor, prior: torch.Tensor | None = None) -> NetworkOutput:
+        self.seen.append(prior)
+        return NetworkOutput(image.mean(dim=1, keepdim=True))
+
+
+@pytest.mark.parametrize("moments", [1, 3])
+@pytest.mark.parametrize("cut", [0.0, 1.0])
 def test_own_answers_become_priors_and_a_cut_brings_anothers(
-    composites: Path, still: Recipe
+    composites: Path, still: Recipe, cut: float, moments: int
 ) -> None:
-    seen: list[torch.Tensor | None] = []
-
-    class Brightness(Network):
-        """Answers with the picture's mean brightness, and notes its priors."""
-
-        default_size = (64, 64)
-
-        def forward(self, image: torch.Tensor, prior: torch.Tensor | None = None) -> NetworkOutput:
-            seen.append(prior)
-            return NetworkOutput(image.mean(dim=1, keepdim=True))
-
     config = LossConfig(cross_entropy=0.0, steady=1.0)
-    for cut in (0.0, 1.0):
-        data = replace(still.data, prior_own=1.0, prior_cut=cut)
-        stage = replace(still.stages[0], loss=config)
-        recipe = replace(still, prior=True, data=data, stages=(stage,))
-        batch = draw(BatchMaker(load_training(composites, data), recipe), recipe, 1, 0, 0)
-        assert batch.before is not None
-        seen.clear()
-        parts = compute_losses(Brightness(prior=True), batch, config, None)
-        last = torch.sigmoid(batch.before.image.mean(dim=1, keepdim=True))
-        assert torch.equal(seen[0], batch.before.prior)
-        assert torch.equal(seen[1], last.roll(1, dims=0) if cut else last)
-        assert (float(parts["steady"]) == 0.0) == bool(cut)
+    data = replace(still.data, prior_own=1.0, prior_cut=cut, moments=moments)
+    stage = replace(still.stages[0], loss=config)
+    recipe = replace(still, prior=True, data=data, stages=(stage,))
+    batch = draw(BatchMaker(load_training(composites, data), recipe), recipe, 1, 0, 0)
+    network = Brightness()
+    parts = compute_losses(network, batch, config, None)
+    answers = [torch.sigmoid(x.image.mean(dim=1, keepdim=True)) for x in batch.before]
+    assert len(answers) == moments
+    expected = [batch.before[0].prior, *answers]
+    if cut:
+        expected[-1] = answers[-1].roll(1, dims=0)
+    for prior, answer in zip(network.seen, expected, strict=True):
+        assert prior is not None
+        assert torch.equal(prior, answer)
+    assert (float(parts["steady"]) == 0.0) == bool(cut)
 
 
 def test_prior_networks_get_a_prior_of_the_matte(composites: Path, tiny: Recipe) -> None:

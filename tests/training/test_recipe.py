@@ -61,6 +61,7 @@ def test_overrides_reach_into_the_tree() -> None:
         ("data.replaced=0.1", "data.backgrounds"),
         ("data.crowd=0.1", "data.backgrounds"),
         ("stages.0.loss.steady=1", "prior_own"),
+        ("data.moments=0", "counts from 1"),
         ("data.cutouts=[a]", "data.backgrounds"),
         ("stages.1.loss.boundary_kernel=4", "must be odd"),
     ],

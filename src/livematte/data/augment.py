@@ -19,7 +19,7 @@ from kornia.filters import gaussian_blur2d, median_blur, motion_blur
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["AugmentConfig", "Augmenter", "Batch", "affine_matrices", "motion_matrices", "send"]
+__all__ = ["AugmentConfig", "Augmenter", "Batch", "Motion", "affine_matrices", "send"]
 
 LUMA = (0.299, 0.587, 0.114)
 MOST_HALVINGS = 4
@@ -131,17 +131,31 @@ def affine_matrices(config: AugmentConfig, aspect: Tensor, shape: float = 1.0) -
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
-def motion_matrices(n: int, generator: torch.Generator) -> Tensor:
-    """N×3×3 maps on the CPU from a frame's coordinates to those of a moment before: small moves.
+@dataclass(frozen=True)
+class Motion:
+    """Where the layers of a clip are at a moment before its last frame.
 
-    Up to 3 % of the sides, 2 degrees and 2 % of the size, as from one frame to one of the next.
+    Attributes:
+        generator: source of chance, on the CPU; layers move on in the same way in every moment
+            whose generator begins at the same seed.
+        age: how many moments before.
     """
-    draws = torch.rand(n, 4, generator=generator) * 2 - 1
-    angle, scale = draws[:, 0] * (2 * math.pi / 180), torch.exp(draws[:, 1] * 0.02)
-    cosine, sine, shift = torch.cos(angle) * scale, torch.sin(angle) * scale, draws[:, 2:] * 0.06
-    zero, one = torch.zeros(n), torch.ones(n)
-    rows = ((cosine, -sine, shift[:, 0]), (sine, cosine, shift[:, 1]), (zero, zero, one))
-    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+
+    generator: torch.Generator
+    age: int = 1
+
+    def matrices(self, n: int) -> Tensor:
+        """N×3×3 maps on the CPU from the last frame's coordinates to this moment's: small moves.
+
+        Up to 3 % of the sides, 2 degrees and 2 % of the size from one moment to the next.
+        """
+        draws = (torch.rand(n, 4, generator=self.generator) * 2 - 1) * self.age
+        angle, scale = draws[:, 0] * (2 * math.pi / 180), torch.exp(draws[:, 1] * 0.02)
+        cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
+        shift = draws[:, 2:] * 0.06
+        zero, one = torch.zeros(n), torch.ones(n)
+        rows = ((cosine, -sine, shift[:, 0]), (sine, cosine, shift[:, 1]), (zero, zero, one))
+        return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
 def _read(source: Tensor, grid: Tensor, *, mode: str = "bilinear") -> Tensor:
@@ -162,8 +176,8 @@ class Augmenter:
     Args:
         config: what is drawn.
         size: height and width of the output.
-        motion: source of chance of a small motion on top, another in every call of
-            :meth:`geometry`; all that is drawn otherwise stays what it is without.
+        motion: a small motion on top, another in every call of :meth:`geometry`; all that is drawn
+            otherwise stays what it is without.
     """
 
     def __init__(
@@ -171,7 +185,7 @@ class Augmenter:
         config: AugmentConfig,
         size: tuple[int, int],
         *,
-        motion: torch.Generator | None = None,
+        motion: Motion | None = None,
     ) -> None:
         self.config = config
         self.size = size
@@ -198,7 +212,7 @@ class Augmenter:
         """
         matrices = affine_matrices(self.config, aspect, self.size[1] / self.size[0])
         if self._motion is not None:
-            matrices = matrices @ motion_matrices(len(aspect), self._motion)
+            matrices = matrices @ self._motion.matrices(len(aspect))
         shape = [len(images), 1, *self.size]
         grid = F.affine_grid(send(matrices, images.device), shape, align_corners=False)
         ratio = min(s / t for s, t in zip(images.shape[-2:], self.size, strict=True))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from livematte.data.augment import Augmenter, Batch, send
+from livematte.data.augment import Augmenter, Batch, Motion, send
 from livematte.data.composite import composite
 from livematte.data.priors import PriorConfig, make_priors
 from livematte.training.recipe import Recipe, Stage
@@ -23,14 +23,14 @@ SENSOR_NOISE = 0.02
 
 @dataclass(frozen=True)
 class Moment:
-    """The moment before a batch: the same pictures, every layer moved a little, another noise.
+    """A moment before a batch: the same pictures, every layer moved a little, another noise.
 
     Attributes:
         image: N×3×H×W.
         alpha, valid: N×1×H×W, as of the batch.
-        prior: N×1×H×W, what the network remembered then.
-        own: N×1×1×1 bool, whose prior shall be the network's own answer to this moment.
-        cut: N×1×1×1 bool, whose prior shall be the answer to another picture of the batch.
+        prior: N×1×H×W, what the network remembers then unless it is its own answer.
+        own: N×1×1×1 bool, whose next prior shall be the network's own answer to this moment.
+        cut: N×1×1×1 bool, whose prior in the batch shall be the answer to another of its pictures.
     """
 
     image: Tensor
@@ -50,7 +50,8 @@ class TrainingBatch:
         image: N×3×H×W, with texture augmentation.
         alpha, valid: N×1×H×W; ``valid`` is 1 where the truth is known.
         prior: N×1×H×W distorted or empty last matte, for networks that take one.
-        before: what own answers are made from; None when the recipe wants none.
+        before: the moments that own answers are made from, the oldest first; none when the recipe
+            wants none.
     """
 
     plain: Tensor | None
@@ -58,7 +59,7 @@ class TrainingBatch:
     alpha: Tensor
     valid: Tensor
     prior: Tensor | None
-    before: Moment | None = None
+    before: tuple[Moment, ...] = ()
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
@@ -85,25 +86,24 @@ class BatchMaker:
             return now
         return replace(now, before=self._before(stage, beginning))
 
-    def _before(self, stage: Stage, beginning: Tensor) -> Moment:
-        """The batch that was drawn from ``beginning`` on, a moment earlier."""
+    def _before(self, stage: Stage, beginning: Tensor) -> tuple[Moment, ...]:
+        """The moments before the batch that was drawn from ``beginning`` on, the oldest first."""
+        data, device = self.recipe.data, self.store.images.device
         own, cut = torch.rand(2, stage.batch_size, 1, 1, 1)
-        motion = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-        end = torch.get_rng_state()
-        torch.set_rng_state(beginning)
-        then = self._make(stage, Augmenter(self.recipe.augment, stage.size, motion=motion))
-        torch.set_rng_state(end)
-        assert then.prior is not None
-        noise = torch.randn_like(then.image) * SENSOR_NOISE
-        data, device = self.recipe.data, then.image.device
-        return Moment(
-            image=(then.image + noise).clamp(0, 1),
-            alpha=then.alpha,
-            valid=then.valid,
-            prior=then.prior,
-            own=send(own < data.prior_own, device),
-            cut=send(cut < data.prior_cut, device),
-        )
+        own, cut = send(own < data.prior_own, device), send(cut < data.prior_cut, device)
+        seed = int(torch.randint(2**62, ()))
+        moments = []
+        for age in range(data.moments, 0, -1):
+            end = torch.get_rng_state()
+            torch.set_rng_state(beginning)
+            motion = Motion(torch.Generator().manual_seed(seed), age)
+            then = self._make(stage, Augmenter(self.recipe.augment, stage.size, motion=motion))
+            torch.set_rng_state(end)
+            assert then.prior is not None
+            noise = torch.randn_like(then.image) * SENSOR_NOISE
+            image = (then.image + noise).clamp(0, 1)
+            moments.append(Moment(image, then.alpha, then.valid, then.prior, own, cut))
+        return tuple(moments)
 
     def _make(self, stage: Stage, augmenter: Augmenter) -> TrainingBatch:
         store = self.store

@@ -47,7 +47,7 @@ def compute_losses(
         if goal is not None:
             distance = losses.distillation(output.mask.float(), goal.float(), batch.valid)
             found["distillation"] = config.distillation * distance
-        if config.steady and last is not None and batch.before is not None:
+        if config.steady and last is not None:
             found["steady"] = config.steady * _steadiness(output.mask.float(), last, batch)
     if not found:
         raise UsageError("a stage's losses all have weight 0; there is nothing to learn from")
@@ -59,21 +59,25 @@ def _remember(
 ) -> tuple[Tensor | None, Tensor | None]:
     """The network's matte of the moment before, and the prior that it is to see now.
 
-    Nothing is learnt through that matte. After a cut it is one of another picture.
+    Nothing is learnt through the mattes of the moments before. After a cut it is one of another
+    picture.
     """
-    before = batch.before
-    if before is None or batch.prior is None:
+    if not batch.before or batch.prior is None:
         return None, batch.prior
+    last: Tensor | None = None
     with torch.no_grad():
-        last = torch.sigmoid(network(before.image, before.prior).mask.float())
-    seen = torch.where(before.cut, last.roll(1, dims=0), last)
-    return last, torch.where(before.own, seen, batch.prior)
+        for moment in batch.before:
+            prior = moment.prior if last is None else torch.where(moment.own, last, moment.prior)
+            last = torch.sigmoid(network(moment.image, prior).mask.float())
+    assert last is not None
+    newest = batch.before[-1]
+    seen = torch.where(newest.cut, last.roll(1, dims=0), last)
+    return last, torch.where(newest.own, seen, batch.prior)
 
 
 def _steadiness(mask: Tensor, last: Tensor, batch: TrainingBatch) -> Tensor:
     """The steadiness loss over the pictures that follow their own last matte."""
-    before = batch.before
-    assert before is not None
+    before = batch.before[-1]
     known = batch.valid * before.valid * (before.own & ~before.cut)
     return losses.steadiness(mask, batch.alpha, known, last, before.alpha)
 

@@ -154,6 +154,8 @@ class DataConfig:
         prior_own: chance that it sees its own answer to a moment before instead, when person and
             room had each moved a little and the noise was another.
         prior_cut: chance that this answer is one to another picture, as after a scene cut.
+        moments: how many moments the clip before such an answer has, each but the first with the
+            answer to the one before it as its prior.
     """
 
     stored_size: int = 320
@@ -169,6 +171,7 @@ class DataConfig:
     prior_p: float = 0.5
     prior_own: float = 0.0
     prior_cut: float = 0.1
+    moments: int = 1
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,7 @@ class Recipe:
                 "pretrained, or set the stage's epochs to 0",
             ),
             (steady and not remembers, "loss.steady needs prior: true and data.prior_own"),
+            (self.data.moments < 1, "data.moments counts from 1"),
             (
                 max(self.data.negatives, self.data.replaced, self.data.crowd) > 0
                 and not self.data.backgrounds,
