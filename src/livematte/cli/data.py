@@ -1,4 +1,4 @@
-"""``livematte data``: check, synthesize, preview, and carry datasets."""
+"""``livematte data``: check, synthesize, preview, mend, and carry datasets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Check datasets, make composites, see what a network will be shown, and carry them.",
+    help="Check datasets, make composites, see what a network will be shown, let a model propose "
+    "or doubt masks, and carry datasets.",
 )
 
 _SHOWN = 20
@@ -142,6 +143,59 @@ def preview(
     )
     write_picture(output, sheet)
     typer.echo(output)
+
+
+Opinion = Annotated[
+    str | None,
+    typer.Option("--model", help="A bundled model's name, a model file, or a .ckpt of training."),
+]
+Sure = Annotated[
+    float, typer.Option(min=0.5, max=1.0, help="Alpha from which the model's word counts.")
+]
+
+
+@app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one dataset.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    model: Opinion = None,
+    layout: Layout = "auto",
+    sure: Sure = 0.9,
+) -> None:
+    """Copy a dataset, with void where a sure model contradicts a mask that is trained on."""
+    from livematte.data.opinion import DOUBTS, OpinionConfig  # noqa: PLC0415 - heavy
+    from livematte.data.opinion import clean as clean_masks  # noqa: PLC0415
+    from livematte.segmenter import load  # noqa: PLC0415
+
+    segment, config = load(model).segment, OpinionConfig(sure)
+    with _progress("Looking") as progress:
+        doubts = clean_masks(
+            folder, segment, output, layout=layout, config=config, progress=progress
+        )
+    typer.echo(f"{output}: {len(doubts)} masks doubted; {output / DOUBTS} names them")
+
+
+@app.command()
+def propose(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    model: Opinion = None,
+    sure: Sure = 0.9,
+) -> None:
+    """Make a dataset of pictures without masks: a model's masks, for a person to put right."""
+    from livematte.data.datasets import Backgrounds  # noqa: PLC0415 - heavy
+    from livematte.data.opinion import DOUBTS, OpinionConfig  # noqa: PLC0415
+    from livematte.data.opinion import propose as propose_masks  # noqa: PLC0415
+    from livematte.segmenter import load  # noqa: PLC0415
+
+    pictures = Backgrounds.open(folder)
+    segment, config = load(model).segment, OpinionConfig(sure)
+    with _progress("Looking") as progress:
+        doubts = propose_masks(pictures, segment, output, config=config, progress=progress)
+    typer.echo(
+        f"{output}: {len(pictures)} masks; the model doubts parts of {len(doubts)}, "
+        f"{output / DOUBTS} names them"
+    )
 
 
 @app.command()

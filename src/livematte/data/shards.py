@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import os
 import re
-import secrets
-import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from livematte.data.files import new_folder
 from livematte.data.splits import SPLITS_FILE, SplitList, read_split_list
 from livematte.errors import InputError, OutputError, UsageError, one_line
 from livematte.files import write_atomically
@@ -184,23 +183,11 @@ def unpack(shards: Path, output: Path, *, progress: Progress | None = None) -> N
     found = find_shards(shards)
     if not found:
         raise UsageError(f"{shards}: no shards there (shard-001-of-NNN.tar); see data pack")
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputError(f"{output}: exists; remove it or choose another folder")
-    part = output.parent / f".livematte-{secrets.token_hex(6)}.part"
-    try:
-        part.mkdir(parents=True)
+    with new_folder(output) as part:
         for number, path in enumerate(found, 1):
             _extract(path, part)
             if progress is not None:
                 progress(number, len(found))
-        part.replace(output)
-    except OSError as error:
-        raise OutputError(
-            f"{output}: cannot be written ({error.strerror}); check the folder, its permissions "
-            "and the space left"
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _extract(shard: Path, folder: Path) -> None:
