@@ -223,6 +223,21 @@ def test_only_the_first_levels_stay_when_they_are_frozen(
     assert not torch.equal(before[later], after[later])
 
 
+def test_an_encoder_learns_at_its_own_share_of_the_rate(
+    composites: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    """Adam's first step is the rate itself, whatever the gradient."""
+    once = replace(tiny.stages[0], epochs=1, batch_size=8, rate=1e-3)
+    start = run(replace(tiny, ema=0.0, stages=(once,)), composites, tmp_path / "start").last
+    tiny = replace(tiny, ema=0.0, clip=0.0, pretrained=str(start), stages=(once,))
+    slower = replace(tiny, optimiser=replace(tiny.optimiser, encoder=0.1))
+    before, after = weights(start), weights(run(slower, composites, tmp_path / "slower").last)
+    for name, moved in (("encoder.stem.0.weight", 1e-4), ("mask_head.weight", 1e-3)):
+        key = f"network.{name}"
+        assert (after[key] - before[key]).abs().max() == pytest.approx(moved, rel=0.02)
+    assert float(read_column(tmp_path / "slower", "rate")[-1]) == pytest.approx(1e-3)
+
+
 def test_an_epoch_is_as_long_as_it_is_told(composites: Path, tiny: Recipe, tmp_path: Path) -> None:
     once = replace(tiny.stages[0], epochs=1, batch_size=2)
     short = replace(tiny, stages=(once,), data=replace(tiny.data, epoch=6))

@@ -178,7 +178,8 @@ class MattingModule(lightning.LightningModule):
         """Set the learning rate of this step; a function of the step but for the plateau."""
         rate = self._rate(self.global_step)
         for group in self.optimizers(use_pl_optimizer=False).param_groups:  # type: ignore[union-attr]
-            group["lr"] = rate
+            # Checkpoints from before there was a factor have groups without one.
+            group["lr"] = rate * group.get("factor", 1.0)
 
     def validation_step(self, first: int, index: int) -> None:
         """Score sixteen pictures at input size; prior networks with and without a last matte."""

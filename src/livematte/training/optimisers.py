@@ -13,33 +13,36 @@ __all__ = ["make_optimiser", "make_plateau", "rate_at"]
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam or AdamW over three groups: dense kernels, depthwise kernels, and the rest.
+    """Adam or AdamW over groups: dense kernels, depthwise kernels, and the rest.
 
-    The groups differ in weight decay, as SINet's publication has it; a group without a decay of
-    its own takes ``decay``.
+    They differ in weight decay, as SINet's publication has it; a group without a decay of its own
+    takes ``decay``. Where the encoder has another rate its weights are groups of their own, with
+    its share of the rate as their ``factor``.
     """
     config = recipe.optimiser
-    dense, depthwise, rest = [], [], []
-    for module in network.modules():
+    groups: dict[tuple[float, int], list[nn.Parameter]] = {}
+    for path, module in network.named_modules():
+        encoder = path == "encoder" or path.startswith("encoder.")
+        factor = config.encoder if encoder else 1.0
         for name, parameter in module.named_parameters(recurse=False):
             if name != "weight" or parameter.ndim != 4:
-                rest.append(parameter)
+                kind = 2
             elif getattr(module, "groups", 1) == getattr(module, "in_channels", 0) > 1:
-                depthwise.append(parameter)
+                kind = 1
             else:
-                dense.append(parameter)
+                kind = 0
+            groups.setdefault((factor, kind), []).append(parameter)
     decays = (
         config.decay,
         config.decay if config.decay_depthwise is None else config.decay_depthwise,
         config.decay if config.decay_rest is None else config.decay_rest,
     )
-    groups = [
-        {"params": parameters, "weight_decay": decay}
-        for parameters, decay in zip((dense, depthwise, rest), decays, strict=True)
-        if parameters
+    listed = [
+        {"params": groups[factor, kind], "weight_decay": decays[kind], "factor": factor}
+        for factor, kind in sorted(groups, key=lambda key: (-key[0], key[1]))
     ]
-    kind = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
-    return kind(groups, lr=recipe.stages[0].rate, betas=config.betas, eps=config.eps)
+    optimiser = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
+    return optimiser(listed, lr=recipe.stages[0].rate, betas=config.betas, eps=config.eps)
 
 
 def make_plateau(recipe: Recipe) -> torch.optim.lr_scheduler.ReduceLROnPlateau:

@@ -103,7 +103,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """Adam or AdamW, with separate decay for depthwise kernels and for norms and biases."""
+    """Adam or AdamW, with separate decay for depthwise kernels and for norms and biases.
+
+    Attributes:
+        encoder: share of the rate that the encoder's weights get: one that starts trained keeps
+            more of what it knows at a small one.
+    """
 
     kind: Literal["adam", "adamw"] = "adam"
     betas: tuple[float, float] = (0.9, 0.999)
@@ -111,6 +116,7 @@ class OptimiserConfig:
     decay: float = 0.0
     decay_depthwise: float | None = None
     decay_rest: float | None = None
+    encoder: float = 1.0
 
 
 @dataclass(frozen=True)
