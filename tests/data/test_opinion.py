@@ -15,7 +15,7 @@ from livematte.data.datasets import Backgrounds, open_dataset
 from livematte.data.files import write_picture
 from livematte.data.opinion import DOUBTS, OpinionConfig, clean, contradicted, proposal, propose
 from livematte.data.reading import VOID, mask_values
-from livematte.errors import OutputError, UsageError
+from livematte.errors import InputError, OutputError, UsageError
 
 HEIGHT, WIDTH = 120, 160
 CONFIG = OpinionConfig(sure=0.9, reach=0.01)  # 2 pixels either way: squares of 5
@@ -95,6 +95,12 @@ def test_only_masks_that_are_trained_on_are_cleaned(photographs: Path, tmp_path:
         clean(photographs, red, output)
 
 
+def test_a_set_of_which_nobody_is_held_out_is_cleaned(photographs: Path, tmp_path: Path) -> None:
+    (photographs / "splits.json").write_text(json.dumps({"street": {"validation": []}}))
+    doubts = clean(photographs, red, tmp_path / "cleaned", config=CONFIG)
+    assert {doubt.name for doubt in doubts} == {"b", "c"}
+
+
 def test_mattes_with_grey_levels_have_no_void(photographs: Path, tmp_path: Path) -> None:
     soft = (PERSON * 200).astype(np.uint8)
     write_picture(photographs / "masks" / "b.png", soft)
@@ -118,7 +124,9 @@ def test_masks_are_proposed_for_pictures_without(photographs: Path, tmp_path: Pa
     assert np.array_equal(sample.alpha, PERSON)
 
 
-def test_several_sets_are_refused(photographs: Path, tmp_path: Path) -> None:
+def test_what_is_no_single_set_is_refused(photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        clean(tmp_path / "nowhere", red, tmp_path / "out" / "cleaned")
     with pytest.raises(UsageError, match="one set"):
         clean(photographs.parent, red, tmp_path / "out" / "cleaned")
     assert not (tmp_path / "out").exists()

@@ -162,7 +162,7 @@ class Backgrounds:
         root = Path(root)
         folder = root / "images" if (root / "images").is_dir() else root
         if not folder.is_dir():
-            raise InputError(f"{root}: no such folder; give a folder of pictures without people")
+            raise InputError(f"{root}: no such folder; give a folder of pictures")
         files = {image_name(folder, path): path for path in list_images(folder)}
         names = select(tuple(files), split, read_split_list(root))
         if not names:

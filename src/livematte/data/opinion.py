@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livematte.data.dataset import Backgrounds, FileDataset, Pair
-from livematte.data.datasets import recognise
+from livematte.data.dataset import Backgrounds, Dataset, FileDataset, Pair
+from livematte.data.datasets import open_dataset, recognise
 from livematte.data.files import new_folder, write_picture
 from livematte.data.reading import VOID
 from livematte.data.sample import BoolMask, FloatMatte, RgbImage, Sample
@@ -110,11 +110,13 @@ def clean(
         The pictures of which something was voided, most first.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: no such folder, nothing in it to train on, or a file that cannot be read.
         OutputError: ``output`` exists with something in it, or cannot be written.
         UsageError: several sets, or a set that has no files for its pictures.
     """
-    training, held_out = _part(root, layout, "train"), _part(root, layout, "validation")
+    training = _files(open_dataset(root, layout=layout, split="train"), root)
+    # Nobody need be held out, which open_dataset would not have.
+    held_out = _files(recognise(root, layout=layout, split="validation"), root)
 
     def doubted(sample: Sample) -> tuple[NDArray[np.uint8], float]:
         mask = _stored(sample)
@@ -165,12 +167,10 @@ def propose(
     return _write(output, made(), len(pictures), progress, {})
 
 
-def _part(root: Path, layout: str, split: str) -> FileDataset:
-    # Not open_dataset: nobody need be held out.
-    part = recognise(root, layout=layout, split=split)
-    if not isinstance(part, FileDataset):
+def _files(dataset: Dataset, root: Path) -> FileDataset:
+    if not isinstance(dataset, FileDataset):
         raise UsageError(f"{root}: not one set of picture and mask files; give one set's folder")
-    return part
+    return dataset
 
 
 class _Made(NamedTuple):
