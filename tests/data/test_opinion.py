@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -101,11 +102,17 @@ def test_a_set_of_which_nobody_is_held_out_is_cleaned(photographs: Path, tmp_pat
     assert {doubt.name for doubt in doubts} == {"b", "c"}
 
 
-def test_mattes_with_grey_levels_have_no_void(photographs: Path, tmp_path: Path) -> None:
-    soft = (PERSON * 200).astype(np.uint8)
-    write_picture(photographs / "masks" / "b.png", soft)
-    assert clean(photographs, red, tmp_path / "cleaned", config=CONFIG) == []
-    assert np.array_equal(mask_values(tmp_path / "cleaned" / "masks" / "b.png"), soft)
+def test_doubted_mattes_become_hard_masks(photographs: Path, tmp_path: Path) -> None:
+    """Greys have no value left for void; mattes without doubts keep theirs."""
+    smooth = cv2.blur(PERSON * 255, (3, 3)).astype(np.uint8)
+    for name in "ab":
+        write_picture(photographs / "masks" / f"{name}.png", smooth)
+    (doubt,) = clean(photographs, red, tmp_path / "cleaned", config=CONFIG)
+    assert doubt.name == "b"
+    kept, cleaned = (mask_values(tmp_path / "cleaned" / "masks" / f"{n}.png") for n in "ab")
+    assert np.array_equal(kept, smooth)
+    assert np.array_equal(cleaned == VOID, PASSER_BY > 0)
+    assert np.array_equal(cleaned == 255, smooth > 127)
 
 
 def test_masks_are_proposed_for_pictures_without(photographs: Path, tmp_path: Path) -> None:

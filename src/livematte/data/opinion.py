@@ -93,7 +93,7 @@ def clean(
 ) -> list[Doubt]:
     """Copy a set, with void where a model contradicts the masks of its training pictures.
 
-    Held-out pictures keep their masks, and so do mattes with grey levels, which have no void.
+    Held-out pictures keep their masks. A doubted matte becomes a hard mask: greys have no void.
     Written are ``images/``, ``masks/``, the ``splits.json`` that keeps everybody where they were,
     and :data:`DOUBTS`.
 
@@ -120,9 +120,13 @@ def clean(
 
     def doubted(sample: Sample) -> tuple[NDArray[np.uint8], float]:
         mask = _stored(sample)
-        if sample.soft:
+        wrong = contradicted(sample.alpha, segment(sample.image), config)
+        if sample.ignore is not None:
+            wrong &= ~sample.ignore
+        if not wrong.any():
             return mask, 0.0
-        wrong = contradicted(sample.alpha, segment(sample.image), config) & (mask != VOID)
+        if sample.soft:
+            mask = np.where(sample.alpha > 0.5, 255, 0).astype(np.uint8)
         mask[wrong] = VOID
         return mask, float(wrong.mean())
 
