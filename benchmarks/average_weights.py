@@ -21,14 +21,25 @@ from livematte.training.checkpoint import load_trained, save_network
 def average(states: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
     """The weighted mean of state dicts.
 
-    Counters, and what not all of them have (a boundary head, say), are the last one's.
+    Counters, and what not all of them have (a boundary head, say), are the last one's; so is what a
+    kernel that takes a prior has more than others.
     """
     mean = dict(states[-1])
     for name, value in mean.items():
         if value.is_floating_point() and all(name in state for state in states):
-            parts = [share * state[name] for share, state in zip(shares, states, strict=True)]
+            parts = [
+                share * _widened(state[name], value)
+                for share, state in zip(shares, states, strict=True)
+            ]
             mean[name] = torch.stack(parts).sum(dim=0) / sum(shares)
     return mean
+
+
+def _widened(kernel: Tensor, like: Tensor) -> Tensor:
+    """A kernel of colours alone, with the further inputs of one that takes a prior."""
+    if kernel.shape == like.shape:
+        return kernel
+    return torch.cat([kernel, like[:, kernel.shape[1] :]], dim=1)
 
 
 def main() -> None:
