@@ -19,7 +19,8 @@ def layers() -> nn.Sequential:
         nn.Conv2d(3, 8, 3, padding=1),
         nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8),
         nn.Conv2d(8, 8, 3, padding=1, groups=8),
-        nn.Conv2d(8, 4, 1),
+        nn.Conv2d(8, 8, 5, padding=2, groups=8),
+        nn.Conv2d(8, 4, 5, padding=2),
     )
 
 
@@ -34,9 +35,9 @@ def kinds(network: nn.Sequential, precision: str, *, frozen: bool = False) -> li
     return found
 
 
-def test_only_depthwise_layers_with_a_stride_are_kept_in_floats() -> None:
+def test_only_depthwise_layers_with_a_stride_or_a_wide_kernel_are_kept_in_floats() -> None:
     half = torch.bfloat16
-    assert kinds(layers(), "bf16-mixed") == [half, torch.float32, half, half]
+    assert kinds(layers(), "bf16-mixed") == [half, torch.float32, half, torch.float32, half]
 
 
 def test_layers_that_learn_nothing_are_left_alone() -> None:

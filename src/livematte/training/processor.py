@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["FloatStridedDepthwise", "fast_kernels", "precision_on"]
+__all__ = ["FloatDepthwise", "fast_kernels", "precision_on"]
 
 # What computes in bfloat16 itself: AVX-512 BF16 or AMX of x86, BF16 of Arm.
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
@@ -22,11 +22,12 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 _log = logging.getLogger(__name__)
 
 
-class FloatStridedDepthwise(TorchFunctionMode):
-    """Run depthwise convolutions with a stride in 32-bit floats, whatever autocast asks for.
+class FloatDepthwise(TorchFunctionMode):
+    """Run depthwise convolutions with a stride or a wide kernel in 32-bit floats, under autocast.
 
     oneDNN's gradient of these has no fast 16-bit kernel: in torch 2.13 it takes 3 to 17 times as
-    long as in floats, a quarter of a MobileNetV2's step.
+    long as in floats, a quarter of a MobileNetV2's step, and kernels of more than 3×3 take 4 to 5
+    times, half of an EfficientNet-Lite's.
     """
 
     def __torch_function__(
@@ -53,13 +54,14 @@ def _is_slow(
     groups: int = 1,
 ) -> bool:
     learns = torch.is_grad_enabled() and (image.requires_grad or weight.requires_grad)
-    return learns and groups == image.shape[1] == weight.shape[0] > 1 and max(stride) > 1
+    slow = max(stride) > 1 or max(weight.shape[2:]) > 3
+    return learns and groups == image.shape[1] == weight.shape[0] > 1 and slow
 
 
 def fast_kernels(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """What a step on ``device`` in Lightning's ``precision`` is to be run within."""
     if device.type == "cpu" and precision.startswith("bf16"):
-        return FloatStridedDepthwise()
+        return FloatDepthwise()
     return contextlib.nullcontext()
 
 
