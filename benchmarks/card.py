@@ -9,6 +9,7 @@ from livematte.evaluation.report import SCORES
 from livematte.evaluation.result import EvaluationResult
 from livematte.evaluation.slices import SLICES
 from livematte.evaluation.spread import Score
+from livematte.machine import processor_name
 from livematte.networks.counting import count_macs, count_parameters
 from livematte.spec import ModelSpec
 from livematte.training.checkpoint import Trained
@@ -93,6 +94,6 @@ def latency(result: EvaluationResult) -> str:
     return (
         f"## Latency\n\n{times.run_median:.1f} ms for the network and {times.call_median:.1f} ms "
         f"from a picture to a matte of its size (median; {times.engine},\n{times.threads} thread "
-        "of an AMD EPYC server processor, which other work may have slowed). For comparisons\n"
+        f"of {processor_name()}, which other work may have slowed). For comparisons\n"
         "take `make zoo-table`, where all models take turns."
     )

@@ -1,7 +1,7 @@
 """Measure training: images per second, and what share of the device's bound that is.
 
     python benchmarks/training_speed.py [--device cuda] [--batch 64] [--seconds 5]
-        [--network livematte:256 ...]
+        [--network livematte:256 livematte:192:encoder=efficientnet_lite2 ...]
 
 Pictures are noise in memory, as training keeps them. "Step" is forward, losses, backward and
 optimiser on a batch that is there; "whole" draws and augments each batch too. The bound is a large
@@ -16,6 +16,7 @@ import argparse
 import platform
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -76,12 +77,20 @@ def bound(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
 
 
 def measure(
-    name: str, size: int, options: argparse.Namespace, device: torch.device, dtype: torch.dtype
+    name: str,
+    size: int,
+    built: dict[str, Any],
+    options: argparse.Namespace,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> tuple[float, float, float]:
-    """Images per second of the step and of the whole, and operations per image."""
+    """Images per second of the step and of the whole, and operations per image.
+
+    ``built`` holds the network's own options.
+    """
     stage = Stage(epochs=1, batch_size=options.batch, size=(size, size), rate=1e-4, loss=LOSS)
     recipe = Recipe(name, name, "benchmark", (stage,), augment=AugmentConfig())
-    network = networks.create(name).train().to(device, memory_format=torch.channels_last)
+    network = networks.create(name, **built).train().to(device, memory_format=torch.channels_last)
     maker = BatchMaker(make_store(options.batch * 4, device), recipe)
     optimiser = make_optimiser(network, recipe)
     forward: Callable[..., NetworkOutput] = network
@@ -107,7 +116,12 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Images per second of training.")
-    parser.add_argument("--network", nargs="+", default=["livematte:256", "sinet:224"])
+    parser.add_argument(
+        "--network",
+        nargs="+",
+        default=["livematte:256", "sinet:224"],
+        metavar="NAME:SIZE[:OPTION=VALUE]",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, help="default: 64 on CUDA, 16 elsewhere")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each number")
@@ -128,10 +142,12 @@ def main() -> None:
     print("| network | input | step alone, images/s | share of bound | whole, images/s | share |")
     print("|---|---|--:|--:|--:|--:|")
     for text in options.network:
-        name, _, size = text.partition(":")
-        alone, whole, work = measure(name, int(size), options, device, dtype)
+        name, size, *built = text.split(":")
+        chosen = dict(option.split("=", 1) for option in built)
+        alone, whole, work = measure(name, int(size), chosen, options, device, dtype)
         print(
-            f"| `{name}` | {size}×{size} | {alone:,.1f} | {alone * work / best:.1%} "
+            f"| `{':'.join((name, *built))}` | {size}×{size} "
+            f"| {alone:,.1f} | {alone * work / best:.1%} "
             f"| {whole:,.1f} | {whole * work / best:.1%} |"
         )
 
