@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -89,3 +90,30 @@ def test_not_installed(red_model: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtra, match=r"livematte\[openvino\]"):
         open_engine(red_model, engine="openvino")
+
+
+def test_ctrl_c_after_engines_that_went_in_another_order(red_model: Path) -> None:
+    """On processors with AMX it was a segmentation fault; in a process of its own for that."""
+    code = f"""
+import gc, os, signal, time
+import numpy as np
+from livematte.segmenter import load
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def start():
+    segmenter = load({str(red_model)!r}, engine="openvino")
+    segmenter.segment(np.zeros((8, 8, 3), np.uint8))
+    return segmenter
+first = start()
+second = start()
+del first
+gc.collect()
+del second
+gc.collect()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (0, "interrupted\n"), answer.stderr

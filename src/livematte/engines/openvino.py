@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class OpenVinoEngine:
             import openvino  # noqa: PLC0415
         except ImportError as error:
             raise MissingExtra("openvino", "openvino") from error
-        core = openvino.Core()
+        core = _core()
         self.device = "cpu" if device == "auto" else device
         _check_device(self.device, core.available_devices)
         graph = _read_graph(core, path, model)
@@ -124,6 +124,19 @@ def _check_device(device: str, available: list[str]) -> None:
             f"{_DEVICES[device]} was asked for, but OpenVINO sees only "
             f"{', '.join(available) or 'no device'}: check the driver, or use --device cpu"
         )
+
+
+@cache
+def _core() -> Any:
+    """The process's one core, which is never let go.
+
+    On processors with AMX each core's CPU plugin gives the thread a signal stack and puts the last
+    one back when it goes (OpenVINO 2026.4): cores that go in another order leave a freed one, and
+    the next Ctrl-C ends in a segmentation fault.
+    """
+    import openvino  # noqa: PLC0415
+
+    return openvino.Core()
 
 
 def _read_graph(core: Any, path: Path, model: bytes) -> Any:
