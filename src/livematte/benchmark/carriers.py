@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from livematte.benchmark.toy_graphs import ToyGraph
+from livematte.engines.openvino import openvino_core
 from livematte.errors import DeviceError, MissingExtra
 
 __all__ = ["CARRIERS", "Carrier"]
@@ -99,13 +100,9 @@ class _OnnxRuntime:
 
 class _OpenVino:
     def __init__(self, graph: ToyGraph, example: torch.Tensor, device: str) -> None:
-        try:
-            import openvino  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingExtra("openvino", "openvino") from error
+        core = openvino_core()
         if device != "cpu":
             raise DeviceError("OpenVINO has no CUDA: leave out cuda")
-        core = openvino.Core()
         model = core.read_model(_to_onnx(graph, example))
         model.reshape(list(example.shape))
         options = {

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livematte.benchmark.operators import LayerTime, OperatorReport
-from livematte.errors import MissingExtra
+from livematte.engines.openvino import openvino_core
 
 __all__ = ["profile"]
 
@@ -29,11 +29,9 @@ def profile(
     Args:
         feeds: the arrays to run with, by the number of the model's inputs.
     """
-    try:
-        import openvino  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra("openvino", "openvino") from error
-    core = openvino.Core()
+    core = openvino_core()
+    import openvino  # noqa: PLC0415
+
     graph = core.read_model(path)
     arrays = feeds[len(graph.inputs)]
     graph.reshape(

@@ -24,7 +24,7 @@ from livematte.engines.onnx_file import check_onnx, read_embedded_spec
 from livematte.errors import DeviceError, MissingExtra, ModelError, UsageError, one_line
 from livematte.spec import METADATA_KEY, ModelSpec
 
-__all__ = ["WEIGHTS_KEY", "OpenVinoEngine"]
+__all__ = ["WEIGHTS_KEY", "OpenVinoEngine", "openvino_core"]
 
 _log = logging.getLogger(__name__)
 
@@ -73,11 +73,9 @@ class OpenVinoEngine:
         """
         if device not in ("auto", *_DEVICES):
             raise UsageError(f"OpenVINO has no device {device!r}: take auto, {', '.join(_DEVICES)}")
-        try:
-            import openvino  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingExtra("openvino", "openvino") from error
-        core = _core()
+        core = openvino_core()
+        import openvino  # noqa: PLC0415
+
         self.device = "cpu" if device == "auto" else device
         _check_device(self.device, core.available_devices)
         graph = _read_graph(core, path, model)
@@ -126,16 +124,25 @@ def _check_device(device: str, available: list[str]) -> None:
         )
 
 
-@cache
-def _core() -> Any:
+def openvino_core() -> Any:
     """The process's one core, which is never let go.
 
     On processors with AMX each core's CPU plugin gives the thread a signal stack and puts the last
     one back when it goes (OpenVINO 2026.4): cores that go in another order leave a freed one, and
     the next Ctrl-C ends in a segmentation fault.
-    """
-    import openvino  # noqa: PLC0415
 
+    Raises:
+        MissingExtra: openvino is not installed.
+    """
+    try:
+        import openvino  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("openvino", "openvino") from error
+    return _core_of(openvino)
+
+
+@cache
+def _core_of(openvino: Any) -> Any:
     return openvino.Core()
 
 
