@@ -28,7 +28,7 @@ from livematte.networks.counting import count_macs
 from livematte.training.batches import BatchMaker, TrainingBatch
 from livematte.training.objective import compute_losses
 from livematte.training.optimisers import make_optimiser
-from livematte.training.processor import fast_kernels
+from livematte.training.processor import Precision, fast_kernels, precision_on
 from livematte.training.recipe import LossConfig, Recipe, Stage
 from livematte.training.store import PictureStore
 
@@ -82,7 +82,7 @@ def measure(
     built: dict[str, Any],
     options: argparse.Namespace,
     device: torch.device,
-    dtype: torch.dtype,
+    precision: Precision,
 ) -> tuple[float, float, float]:
     """Images per second of the step and of the whole, and operations per image.
 
@@ -99,9 +99,8 @@ def measure(
 
     def step(batch: TrainingBatch) -> None:
         optimiser.zero_grad(set_to_none=True)
-        precision = f"{options.precision}-mixed"
         with (
-            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+            torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"),
             fast_kernels(device, precision),
         ):
             losses = compute_losses(forward, batch, stage.loss, None)
@@ -125,26 +124,33 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, help="default: 64 on CUDA, 16 elsewhere")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each number")
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument(
+        "--precision",
+        choices=("bf16", "fp32"),
+        default="bf16",
+        help="default: bf16, where training would take it",
+    )
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     keep_freed_memory(any_size=True)
     device = torch.device(options.device)
     options.batch = options.batch or (64 if device.type == "cuda" else 16)
-    dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
+    asked: Precision = "bf16-mixed" if options.precision == "bf16" else "32-true"
+    precision = precision_on(device.type, asked)
+    dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(0)
     best = bound(device, dtype, options.seconds)
     place = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} thread(s)"
-    how = f"{options.precision}{', compiled' if options.compile else ''}, batch {options.batch}"
+    how = f"{precision}{', compiled' if options.compile else ''}, batch {options.batch}"
     print(f"{place}{threads}; {how}; matrix product {best / 1e12:.3g} TFLOP/s\n")
     print("| network | input | step alone, images/s | share of bound | whole, images/s | share |")
     print("|---|---|--:|--:|--:|--:|")
     for text in options.network:
         name, size, *built = text.split(":")
         chosen = dict(option.split("=", 1) for option in built)
-        alone, whole, work = measure(name, int(size), chosen, options, device, dtype)
+        alone, whole, work = measure(name, int(size), chosen, options, device, precision)
         print(
             f"| `{':'.join((name, *built))}` | {size}×{size} "
             f"| {alone:,.1f} | {alone * work / best:.1%} "

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["FloatDepthwise", "fast_kernels", "precision_on"]
+__all__ = ["FloatDepthwise", "Precision", "fast_kernels", "precision_on"]
 
 # What computes in bfloat16 itself: AVX-512 BF16 or AMX of x86, BF16 of Arm.
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
