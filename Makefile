@@ -27,9 +27,9 @@ lint: .venv-test/ready
 networks: .venv-test/ready ## count every network's parameters and MACs, as docs/networks.md shows
 	.venv-test/bin/python benchmarks/count_networks.py
 
-zoo-table: .venv-test/ready ## score and time the bundled models beside those of PEERS on DATA/portraits, with a picture
+zoo-table: .venv-test/ready ## score and time the bundled models beside those of PEERS on DATA/portraits, with a picture (benchmarks/publish_zoo.py puts it into README)
 	@test -n "$(DATA)" || { echo 'give DATA=folder of sets, and perhaps PEERS=folder of model files'; exit 2; }
-	.venv-test/bin/python benchmarks/zoo_table.py $(PEERS) --data "$(DATA)/portraits" --picture out/zoo-front.png
+	.venv-test/bin/python benchmarks/zoo_table.py $(PEERS) --data "$(DATA)/portraits" --picture out/zoo-front.png --json out/zoo.json
 
 # The best of the released models, where PEERS is their folder.
 SHEET_MODELS ?= $(if $(PEERS),$(addprefix $(PEERS)/,slim_reshape_v2.tflite SINet_Softmax.onnx selfiesegmentation_mlkit-256x256-2021_01_19-v1215.f16.tflite))

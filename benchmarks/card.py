@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from livematte.evaluation.report import SCORES
 from livematte.evaluation.result import EvaluationResult
 from livematte.evaluation.slices import SLICES
 from livematte.evaluation.spread import Score
-from livematte.machine import processor_name
 from livematte.networks.counting import count_macs, count_parameters
 from livematte.spec import ModelSpec
 from livematte.training.checkpoint import Trained
@@ -37,10 +35,13 @@ def facts(trained: Trained, spec: ModelSpec, model: Path, date: str) -> str:
     extra = " and the last matte (zeros at first)" if spec.prior else ""
     options = ", ".join(f"{key} {value}" for key, value in trained.recipe.options.items())
     size_told = f"{model.stat().st_size / 1e6:.1f} MB{STORED[spec.precision]}"
+    seen = "the picture stretched to it"
+    if spec.step:
+        seen += f", or any other with sides in multiples of {spec.step}"
     rows = (
         ("network", f"`{trained.recipe.network}`{f' ({options})' if options else ''}: "
          f"{parameters:,} parameters, {macs / 1e6:,.0f} M multiply-accumulates"),
-        ("input", f"{spec.height}×{spec.width} RGB, the picture stretched to it{extra}"),
+        ("input", f"{spec.height}×{spec.width} RGB, {seen}{extra}"),
         ("files", f"`{model.name}`, {size_told}{checkpoint}"),
         ("licence", "**research use only**, because of the photographs below; the code is MIT"),
         ("version", f"{spec.version}, {date}"),
@@ -50,14 +51,12 @@ def facts(trained: Trained, spec: ModelSpec, model: Path, date: str) -> str:
 
 def recipe(used: Recipe) -> str:
     """The recipe whole, less the folders of the files it started from."""
-    told = replace(
-        used,
-        pretrained=Path(used.pretrained).name if used.pretrained else None,
-        teacher=Path(used.teacher).name if used.teacher else None,
-    )
     return (
-        "## Recipe\n\nAs a file, `livematte train FILE --data DATA` takes it.\n\n```yaml\n"
-        f"{told.to_yaml().strip()}\n```"
+        "## Recipe\n\nAs a file, `livematte train FILE --data DATA` takes it, once `pretrained` "
+        "and `teacher` name what you have:\na bundled model or a file to start from (here it is "
+        "told by its file's name; `null` starts from nothing), and a checkpoint to learn\nfrom."
+        "\n\n"
+        f"```yaml\n{used.without_folders().to_yaml().strip()}\n```"
     )
 
 
@@ -89,11 +88,9 @@ def slices(result: EvaluationResult) -> str:
     return "\n".join(lines)
 
 
-def latency(result: EvaluationResult) -> str:
-    times = result.latency
+def latency(network: float, call: float, where: str) -> str:
+    """Two medians in ms, and where they were measured; publish_zoo.py puts better ones here."""
     return (
-        f"## Latency\n\n{times.run_median:.1f} ms for the network and {times.call_median:.1f} ms "
-        f"from a picture to a matte of its size (median; {times.engine},\n{times.threads} thread "
-        f"of {processor_name()}, which other work may have slowed). For comparisons\n"
-        "take `make zoo-table`, where all models take turns."
+        f"## Latency\n\n{network:.1f} ms for the network and {call:.1f} ms from a picture to a "
+        f"matte of its size (medians; {where})."
     )

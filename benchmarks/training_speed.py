@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import yaml
 
 from livematte import networks
 from livematte.data.augment import AugmentConfig
@@ -149,7 +150,7 @@ def main() -> None:
     print("|---|---|--:|--:|--:|--:|")
     for text in options.network:
         name, size, *built = text.split(":")
-        chosen = dict(option.split("=", 1) for option in built)
+        chosen = {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in built)}
         alone, whole, work = measure(name, int(size), chosen, options, device, precision)
         print(
             f"| `{':'.join((name, *built))}` | {size}×{size} "

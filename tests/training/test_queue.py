@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from livematte import networks, weights
+from livematte.cli.queue import _unpacked
 from livematte.data.shards import pack
 from livematte.errors import UsageError
 from livematte.training import queue
@@ -145,6 +146,29 @@ def test_time_is_divided_by_shares_and_what_is_left_over_goes_on(
     assert [o.state for o in outcomes] == ["waiting", "finished", "waiting", "waiting"]
 
 
+def test_what_another_recipe_left_is_not_taken_for_finished(
+    tiny: Recipe, composites: Path, tmp_path: Path
+) -> None:
+    entry = Entry("a", replace(tiny, name="a"))
+    run = tmp_path / "runs" / "a"
+    run.mkdir(parents=True)
+    content = {"epoch": entry.epochs - 1, "recipe": entry.recipe.to_yaml(), "state_dict": {}}
+    torch.save(content, run / "last.ckpt")
+    config = QueueConfig(composites, tmp_path / "runs", accelerator="cpu")
+    other = replace(entry, recipe=replace(entry.recipe, seed=9))
+    (outcome,) = run_queue((other,), config)
+    assert (outcome.state, outcome.epochs) == ("failed", 0)
+    assert "trained by another recipe (it differs in seed)" in str(outcome.error)
+    (outcome,) = run_queue((entry,), config)
+    assert (outcome.state, outcome.epochs) == ("finished", entry.epochs)
+
+
+def test_a_run_whose_start_has_moved_goes_on(tiny: Recipe) -> None:
+    here = replace(tiny, pretrained="runs/a/best.ckpt")
+    assert here.differences(replace(here, pretrained="/tmp/runs/a/best.ckpt")) == []
+    assert here.differences(replace(here, pretrained="livematte")) == ["pretrained"]
+
+
 def test_the_command_trains_from_shards_and_leaves_a_bag(
     run: Run, composites: Path, write_queue: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -171,7 +195,19 @@ def test_the_command_trains_from_shards_and_leaves_a_bag(
     assert "| good | livematte | finished | 1/1 |" in (runs / "carry" / "report.md").read_text()
     assert epochs_done(runs / "good" / "last.ckpt") == 1
     assert load_network(runs / "carry" / "good.ckpt").training is False
+    _check_other_shards_are_unpacked(tmp_path)
     _check_large_checkpoints(load_queue(str(path), runs)[0], runs, tmp_path / "small")
+
+
+def _check_other_shards_are_unpacked(folder: Path) -> None:
+    (unpacked,) = (folder / "runs").glob("data-*")
+    assert _unpacked(folder / "shards", folder / "runs") == unpacked
+    (folder / "more").mkdir()
+    (folder / "more" / "note.txt").write_text("other")
+    pack(folder / "more", folder / "others")
+    other = _unpacked(folder / "others", folder / "runs")
+    assert other != unpacked
+    assert [path.name for path in other.iterdir()] == ["note.txt"]
 
 
 def _check_large_checkpoints(entry: Entry, runs: Path, target: Path) -> None:

@@ -77,13 +77,13 @@ def command(
 
 def _unpacked(data: Path, output: Path) -> Path:
     """The dataset itself; what came in shards is unpacked into the output's folder, once."""
-    from livematte.data.shards import find_shards, unpack  # noqa: PLC0415 - heavy
+    from livematte.data.shards import digest, find_shards, unpack  # noqa: PLC0415 - heavy
 
     if not data.is_dir():
         raise InputError(f"{data}: no such folder; give that of a dataset or of its shards")
     if not find_shards(data):
         return data
-    target = output / "data"
+    target = output / f"data-{digest(data)}"
     if not target.is_dir():
         unpack(data, target)
     return target

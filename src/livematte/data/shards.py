@@ -6,6 +6,7 @@ and times and owners are left out.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -19,7 +20,7 @@ from livematte.data.splits import SPLITS_FILE, SplitList, read_split_list
 from livematte.errors import InputError, OutputError, UsageError, one_line
 from livematte.files import write_atomically
 
-__all__ = ["MEGABYTES", "find_shards", "pack", "unpack"]
+__all__ = ["MEGABYTES", "digest", "find_shards", "pack", "unpack"]
 
 MEGABYTES = 60.0
 _NAME = re.compile(r"shard-(\d+)-of-(\d+)\.tar")
@@ -165,6 +166,22 @@ def find_shards(folder: Path) -> list[Path]:
         name = f"shard-{min(missing):03}-of-{total}.tar"
         raise InputError(f"{folder / name}: missing; bring all {int(total)} shards")
     return found
+
+
+def digest(shards: Path) -> str:
+    """What tells the shards in a folder from others: eight hexadecimal digits of their SHA-256.
+
+    Raises:
+        InputError: a shard is missing or cannot be read.
+    """
+    found = hashlib.sha256()
+    for path in find_shards(shards):
+        try:
+            with path.open("rb") as stream:
+                found.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return found.hexdigest()[:8]
 
 
 def unpack(shards: Path, output: Path, *, progress: Progress | None = None) -> None:

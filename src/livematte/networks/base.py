@@ -9,10 +9,7 @@ from torch import Tensor, nn
 
 from livematte.errors import UsageError
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Network", "NetworkOutput", "foreground_logit"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+__all__ = ["Network", "NetworkOutput", "foreground_logit"]
 
 
 class NetworkOutput(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,12 +113,7 @@ def save_for_release(source: Path, target: Path, *, half: bool = False) -> None:
         OutputError: ``target`` cannot be written.
     """
     content = _read(source)
-    recipe = parse_recipe(content["recipe"], str(source))
-    recipe = replace(
-        recipe,
-        pretrained=Path(recipe.pretrained).name if recipe.pretrained else None,
-        teacher=Path(recipe.teacher).name if recipe.teacher else None,
-    )
+    recipe = parse_recipe(content["recipe"], str(source)).without_folders()
     weights = {k: v for k, v in content["state_dict"].items() if k.startswith("network.")}
     if half:
         weights = {k: v.half() if v.ndim > 1 else v for k, v in weights.items()}

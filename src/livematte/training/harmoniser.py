@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import csv
 import io
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,6 +31,8 @@ from livematte.training.batches import seed_step
 from livematte.training.configuration import parse_as
 from livematte.training.disturbing import draw_disturbance
 from livematte.training.harmoniser_recipe import HarmoniserRecipe
+from livematte.training.optimisers import rate_at
+from livematte.training.recipe import ScheduleConfig
 from livematte.training.store import PictureStore, Progress, load_training, load_validation
 
 __all__ = [
@@ -158,7 +159,6 @@ class _Run:
         )
         self.step = 0
         self.rows: list[dict[str, float]] = []
-        self.best: dict[str, Tensor] | None = None
 
     @property
     def scores(self) -> HarmoniserScores:
@@ -185,7 +185,8 @@ class _Run:
         loss = composite_loss(self.network(batch.image, batch.alpha), batch, recipe)
         if not torch.isfinite(loss):
             raise TrainingError(f"the loss is not a number at step {self.step}. {_REMEDY}")
-        self.optimiser.param_groups[0]["lr"] = recipe.rate * _share(self.step, recipe)
+        share = rate_at(ScheduleConfig(warmup=recipe.warmup), self.step, recipe.steps, epoch=0)
+        self.optimiser.param_groups[0]["lr"] = recipe.rate * share
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
@@ -231,12 +232,6 @@ def _save(path: Path, content: dict[str, Any]) -> None:
     stream = io.BytesIO()
     torch.save(content, stream)
     write_atomically(path, stream.getvalue())
-
-
-def _share(step: int, recipe: HarmoniserRecipe) -> float:
-    """Of the learning rate: a linear rise, then half a cosine."""
-    rise = min(1.0, (step + 1) / recipe.warmup)
-    return rise * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -246,6 +246,19 @@ class Recipe:
     def to_yaml(self) -> str:
         """The recipe as YAML that :func:`load_recipe` reads back."""
         return as_yaml(self)
+
+    def without_folders(self) -> Recipe:
+        """The same, ``pretrained`` and ``teacher`` named by their files alone."""
+        return replace(
+            self,
+            pretrained=Path(self.pretrained).name if self.pretrained else None,
+            teacher=Path(self.teacher).name if self.teacher else None,
+        )
+
+    def differences(self, other: Recipe) -> list[str]:
+        """The fields in which ``other`` trains something else; files may have moved."""
+        ours, theirs = self.without_folders(), other.without_folders()
+        return [f.name for f in fields(self) if getattr(ours, f.name) != getattr(theirs, f.name)]
 
 
 def bundled_recipes() -> dict[str, Path]:

@@ -7,7 +7,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -276,10 +276,7 @@ def _prepare_folder(recipe: Recipe, config: RunConfig, last: Path) -> None:
     if config.resume:
         if not last.is_file():
             raise UsageError(f"{last}: nothing to resume from; leave --resume out to start anew")
-        before = load_recipe_of(last)
-        other = [
-            f.name for f in fields(Recipe) if getattr(before, f.name) != getattr(recipe, f.name)
-        ]
+        other = load_recipe_of(last).differences(recipe)
         if other:
             raise UsageError(
                 f"{last}: trained by another recipe (it differs in {', '.join(other)}); give "

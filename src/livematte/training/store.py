@@ -21,7 +21,7 @@ from livematte.errors import InputError
 from livematte.training.recipe import DataConfig
 from livematte.transforms import resize
 
-__all__ = ["PictureCache", "PictureStore", "load_training", "load_validation"]
+__all__ = ["PictureCache", "PictureStore", "load_training", "load_validation", "upper_half"]
 
 MOST_READERS = 16
 
@@ -101,7 +101,7 @@ def _check_sets(data: Path, asked: set[str], split: str) -> None:
         )
 
 
-def _upper_half(sample: Sample) -> Sample:
+def upper_half(sample: Sample) -> Sample:
     """Crop a standing person to head and trunk, with some room around."""
     rows, columns = (np.flatnonzero((sample.alpha > 0.5).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
@@ -162,7 +162,7 @@ def _load(
         name, part = parts[number]
         sample = part.load(at)
         if name in upper_body:
-            sample = _upper_half(sample)
+            sample = upper_half(sample)
         images[index], alpha[index], ignore[index] = _stretch(sample, size)
         height, width = sample.alpha.shape
         aspect[index], hard[index], sets[index] = width / height, not sample.soft, number
