@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import types
 import typing
@@ -36,7 +37,7 @@ def parse_as(kind: type[Kind], text: str, place: str, overrides: Sequence[str] =
         UsageError: unknown key, or a value of the wrong type.
     """
     try:
-        raw = _unshared(yaml.safe_load(text))
+        raw = yaml.safe_load(text)
         for override in overrides:
             key, separator, value = override.partition("=")
             if not separator:
@@ -44,24 +45,18 @@ def parse_as(kind: type[Kind], text: str, place: str, overrides: Sequence[str] =
             _assign(raw, key.split("."), yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise UsageError(f"{place}: not YAML ({error})") from error
-    except RecursionError as error:
-        raise UsageError(f"{place}: an alias stands within what it names") from error
     built: Kind = _build(kind, raw, place)
     return built
-
-
-def _unshared(tree: Any) -> Any:
-    """The tree with a copy in each place of an alias, so that one can be changed alone."""
-    if isinstance(tree, dict):
-        return {key: _unshared(value) for key, value in tree.items()}
-    return [_unshared(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def _assign(tree: Any, keys: Sequence[str], value: Any) -> None:
     *parents, last = keys
     try:
         for key in parents:
-            tree = tree[int(key)] if isinstance(tree, list) else tree.setdefault(key, {})
+            at: Any = int(key) if isinstance(tree, list) else key
+            inner = tree[at] if isinstance(tree, list) else tree.get(at, {})
+            tree[at] = copy.copy(inner)  # an alias may share it with other places
+            tree = tree[at]
         tree[int(last) if isinstance(tree, list) else last] = value
     except (ValueError, IndexError, AttributeError, TypeError) as error:
         raise UsageError(f"--set {'.'.join(keys)}: no such place in the recipe") from error
