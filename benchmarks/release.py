@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,14 +57,19 @@ class Measured(NamedTuple):
     total: int
 
 
+@contextmanager
+def replaced_together(output: Path) -> Iterator[Path]:
+    """A folder to make and measure files in; they go to ``output`` together, if all went well."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        write_together({output / path.name: path.read_bytes() for path in Path(folder).iterdir()})
+
+
 def main() -> None:
-    """Everything is made and measured in a folder of its own, and replaced together at the end."""
     options = parse()
     notes = yaml.safe_load((CARDS / f"{options.name}.yaml").read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / f"{options.name}.onnx"
-        write_model(options, model, notes)
-        write_together({options.output / p.name: p.read_bytes() for p in Path(folder).iterdir()})
+    with replaced_together(options.output) as folder:
+        write_model(options, folder / f"{options.name}.onnx", notes)
     if not options.keep_checkpoint:
         (options.output / f"{options.name}.ckpt").unlink(missing_ok=True)  # of older weights
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 from harmonisation import compare, look_table
+from release import CARDS, LICENCE, replaced_together
 
 from livematte import weights
 from livematte.effects.harmoniser import Harmoniser, HarmoniserSpec
@@ -23,15 +24,18 @@ from livematte.files import write_atomically
 from livematte.networks.counting import count_parameters
 from livematte.training.harmoniser import load_harmoniser
 
-CARDS = Path(__file__).parent / "cards"
-LICENCE = "research use only"
 TRAINING_DATA = "EG1800 (research only), Clothing Co-Parsing, PASCAL VOC 2012"
 
 
 def main() -> None:
     options = parse()
+    with replaced_together(options.output) as folder:
+        print(write_model(options, folder / "harmoniser.onnx"))
+
+
+def write_model(options: argparse.Namespace, model: Path) -> str:
+    """Write the model, its spec and its card; returns the card."""
     notes = yaml.safe_load((CARDS / "harmoniser.yaml").read_text(encoding="utf-8"))
-    model = options.output / "harmoniser.onnx"
     recipe, network = load_harmoniser(options.checkpoint)
     spec = HarmoniserSpec(
         "harmoniser",
@@ -69,7 +73,7 @@ def main() -> None:
         )
     )
     write_atomically(model.with_suffix(".md"), (card + "\n").encode())
-    print(card)
+    return card
 
 
 def parse() -> argparse.Namespace:

@@ -167,6 +167,7 @@ def test_a_run_whose_start_has_moved_goes_on(tiny: Recipe) -> None:
     here = replace(tiny, pretrained="runs/a/best.ckpt")
     assert here.differences(replace(here, pretrained="/tmp/runs/a/best.ckpt")) == []
     assert here.differences(replace(here, pretrained="livematte")) == ["pretrained"]
+    assert here.differences(replace(here, pretrained="runs/b/best.ckpt")) == ["pretrained"]
 
 
 def test_the_command_trains_from_shards_and_leaves_a_bag(

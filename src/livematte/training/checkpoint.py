@@ -52,13 +52,21 @@ def load_recipe_of(path: Path) -> Recipe:
     return parse_recipe(_read(path)["recipe"], str(path))
 
 
-def epochs_done(path: Path) -> int:
+def epochs_done(path: Path, recipe: Recipe | None = None) -> int:
     """How many epochs a run had done when it wrote ``last.ckpt``.
+
+    Args:
+        path: the file.
+        recipe: of the run; where another one wrote the file, none is done.
 
     Raises:
         ModelError: the file is missing, damaged, or not a livematte checkpoint.
+        UsageError: its recipe cannot be read, where one was given.
     """
-    return int(_read(path).get("epoch", -1)) + 1
+    content = _read(path)
+    if recipe is not None and parse_recipe(content["recipe"], str(path)).differences(recipe):
+        return 0
+    return int(content.get("epoch", -1)) + 1
 
 
 def load_trained(path: Path, options: Sequence[str] = ()) -> Trained:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import yaml
 
 from livematte.errors import LivematteError, UsageError, one_line
-from livematte.training.checkpoint import epochs_done, load_recipe_of
+from livematte.training.checkpoint import epochs_done
 from livematte.training.recipe import Recipe, load_recipe
 from livematte.training.run import RunConfig, train
 from livematte.training.store import PictureCache, Progress
@@ -200,9 +200,7 @@ def run_queue(
 def _epochs_done(entry: Entry, config: QueueConfig) -> int:
     last = config.output / entry.name / "last.ckpt"
     try:
-        if not last.is_file() or load_recipe_of(last).differences(entry.recipe):
-            return 0  # another recipe's run is refused when it is resumed
-        return epochs_done(last)
+        return epochs_done(last, entry.recipe) if last.is_file() else 0
     except LivematteError:
         return 0  # what is wrong with it is told when the run is resumed
 

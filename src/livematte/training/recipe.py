@@ -256,9 +256,18 @@ class Recipe:
         )
 
     def differences(self, other: Recipe) -> list[str]:
-        """The fields in which ``other`` trains something else; files may have moved."""
-        ours, theirs = self.without_folders(), other.without_folders()
-        return [f.name for f in fields(self) if getattr(ours, f.name) != getattr(theirs, f.name)]
+        """The fields in which ``other`` trains something else.
+
+        A file that is named by both may have moved, within its folder: of ``runs/a/best.ckpt``
+        and ``runs/b/best.ckpt`` the folder is what tells them apart.
+        """
+        names = [f.name for f in fields(self)]
+        return [n for n in names if _told(getattr(self, n), n) != _told(getattr(other, n), n)]
+
+
+def _told(value: Any, name: str) -> Any:
+    """A field's value, of a file its name and its folder's alone."""
+    return Path(value).parts[-2:] if value and name in ("pretrained", "teacher") else value
 
 
 def bundled_recipes() -> dict[str, Path]:
